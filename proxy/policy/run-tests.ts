@@ -1,0 +1,43 @@
+// Runs the tests that a policy carries, through the same reading and deciding as a client's request.
+import { readRequest } from '../request/read-request.ts'
+import { decide } from './decide.ts'
+import type { Policy, PolicyTest } from './policy.ts'
+import { parseContainerId, type Target } from './target.ts'
+
+export type FailedTest = { readonly line: number; readonly message: string }
+
+/** The tests that do not hold; empty when all do. */
+export function runPolicyTests(policy: Policy): readonly FailedTest[] {
+  return policy.tests.flatMap((test) => {
+    const outcome = runTest(policy, test)
+    if (outcome.verdict === test.expect) return []
+    return [
+      { line: test.line, message: `test failed: expected ${test.expect} of ${test.method} ${test.target}, but ${outcome.words}` },
+    ]
+  })
+}
+
+function runTest(policy: Policy, test: PolicyTest): { verdict: 'allow' | 'deny'; words: string } {
+  const request = readRequest({ method: test.method, target: test.target, rawHeaders: [] })
+  if ('verdict' in request) return { verdict: 'deny', words: `it is refused: ${request.reason}` }
+  const container = givenContainer(test, request.container ?? '')
+  const decision = decide(policy, request, { target: 'inspected', container }, [], 0)
+  if (decision.verdict === 'allow') return { verdict: 'allow', words: 'it is allowed' }
+  return { verdict: 'deny', words: `it is refused: ${decision.verdict === 'deny' ? decision.reason : 'no container is known'}` }
+}
+
+/** The container of `given`: running, without labels and named as the request names it, where the test does not say. */
+function givenContainer({ given }: PolicyTest, ref: string): Target {
+  const id = parseContainerId('0'.repeat(64))
+  if (id === undefined) throw new Error('64 zeros are no container id')
+  return {
+    id,
+    names: [given.name ?? ref],
+    labels: given.labels,
+    state: given.state ?? 'running',
+    startedAt: '',
+    isProtected: false,
+    isBusy: false,
+    failedToStart: false,
+  }
+}

@@ -1,0 +1,44 @@
+// A refusal: why a request went no further, in words that let the person behind the client mend it.
+
+/** The checks that refuse, each by a stable name that stands in the audit log, the metrics and docs/proxy.md. */
+export const REFUSAL_RULES = [
+  'request.body',
+  'request.browser',
+  'request.header',
+  'request.path',
+  'request.query',
+  'request.target',
+  'request.upgrade',
+  'request.version',
+  'operation.unknown',
+  'policy.operation',
+  'policy.query',
+  'policy.scope',
+  'policy.protected',
+  'policy.when',
+  'policy.busy',
+  'policy.budget',
+  'engine.missing',
+  'engine.unreachable',
+  'engine.timeout',
+  'engine.answer',
+  'engine.failed',
+  'audit.unwritable',
+  'proxy.error',
+] as const
+
+export type RefusalRule = (typeof REFUSAL_RULES)[number]
+
+export type Refusal = {
+  readonly verdict: 'deny'
+  /** The HTTP status to answer with. */
+  readonly status: 400 | 403 | 404 | 409 | 429 | 500 | 502 | 503 | 504
+  readonly rule: RefusalRule
+  readonly reason: string
+  /** Whole seconds until the same request could pass; sent as `Retry-After`. */
+  readonly retryAfterSeconds?: number
+}
+
+export function refuse(status: Refusal['status'], rule: RefusalRule, reason: string): Refusal {
+  return { verdict: 'deny', status, rule, reason }
+}

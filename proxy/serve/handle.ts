@@ -1,0 +1,152 @@
+// One request's way through: read, decide, forward, show, record. Reads as a checklist; each step is a module.
+import type { Logger } from 'pino'
+import type { AuditLog } from '../audit/audit-log.ts'
+import { type Engine, EngineError } from '../engine/engine.ts'
+import { forward } from '../engine/forward.ts'
+import type { Targets } from '../engine/targets.ts'
+import { type Approved, decide, type Known } from '../policy/decide.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { ApiRequest } from '../request/api-request.ts'
+import { type RequestHead, readRequest } from '../request/read-request.ts'
+import { type Refusal, refuse } from '../request/refusal.ts'
+import { type Answer, refusalAnswer, showAnswer } from '../show/answer.ts'
+import type { Ledger } from './ledger.ts'
+import type { ProxyMetrics } from './metrics.ts'
+import { createRecorder, type Recorder } from './record.ts'
+
+/** All that one client's requests are handled with. */
+export type Client = {
+  readonly policy: Policy
+  readonly engine: Engine
+  readonly targets: Targets
+  readonly ledger: Ledger
+  readonly audit: AuditLog
+  readonly metrics: ProxyMetrics
+  readonly log: Logger
+  /** Ids of the containers to which a write is under way, shared by all clients. */
+  readonly busy: Set<string>
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** Answers one request. Never rejects: a bug is answered with 500 and logged. */
+export async function handle(client: Client, head: RequestHead): Promise<Answer> {
+  const record = createRecorder(client, head)
+  try {
+    return await handleRequest(client, head, record)
+  } catch (error) {
+    client.log.error({ err: error }, 'a request failed inside the proxy')
+    return record.refused(refuse(500, 'proxy.error', 'the proxy failed; see its log'))
+  }
+}
+
+async function handleRequest(client: Client, head: RequestHead, record: Recorder): Promise<Answer> {
+  const request = readRequest(head)
+  if ('verdict' in request) return record.refused(request)
+
+  let known: Known = { target: 'not asked' }
+  let decision = decide(client.policy, request, known, client.ledger.charges(), client.now())
+  if (decision.verdict === 'resolve') {
+    const found = await findTarget(client, request, decision.need)
+    if ('verdict' in found) return record.refused(found, request)
+    // From here to the reservation nothing waits, so that no other request can decide on the same budget or target.
+    known = withOwnKnowledge(client, found)
+    decision = decide(client.policy, request, known, client.ledger.charges(), client.now())
+  }
+  if (decision.verdict === 'resolve') throw new Error(`${request.operation.id} still asks for its target`)
+  if (decision.verdict === 'deny') return record.refused(decision, request, known)
+  if (decision.charge) return forwardWrite(client, request, known, decision, record)
+
+  const { answer, error } = await forwardAndShow(client, decision)
+  await record.read(request, known, answer, error)
+  return answer
+}
+
+type Inspected = NonNullable<Awaited<ReturnType<Targets['inspect']>>>
+type Found = Exclude<Known, { target: 'inspected' }> | { readonly target: 'inspected'; readonly container: Inspected }
+
+async function findTarget(
+  { targets, log }: Client,
+  { container: ref }: ApiRequest,
+  need: 'listed' | 'inspected',
+): Promise<Found | Refusal> {
+  if (ref === undefined) return { target: 'not asked' }
+  try {
+    if (need === 'listed') {
+      const container = await targets.find(ref)
+      return container ? { target: 'listed', container } : { target: 'not found' }
+    }
+    const container = await targets.inspect(ref)
+    return container ? { target: 'inspected', container } : { target: 'not found' }
+  } catch (error) {
+    return engineRefusal(error, log)
+  }
+}
+
+/** Adds what the proxy itself knows at this moment. */
+function withOwnKnowledge({ busy, ledger, policy }: Client, found: Found): Known {
+  if (found.target !== 'inspected') return found
+  const { id, startedAt } = found.container
+  const failedToStart = ledger.failedToStart({ client: policy.client, id, startedAt })
+  return { ...found, container: { ...found.container, isBusy: busy.has(id), failedToStart } }
+}
+
+/** An operation that changes something: reserved in the same turn as the decision, on disk before it goes out. */
+async function forwardWrite(
+  client: Client,
+  request: ApiRequest,
+  known: Known,
+  approved: Approved,
+  record: Recorder,
+): Promise<Answer> {
+  const { charge } = approved
+  if (!charge || known.target !== 'inspected') throw new Error(`${approved.operation} was approved without a charge or a target`)
+  const { id, startedAt } = known.container
+  client.ledger.add(charge)
+  client.busy.add(id)
+  try {
+    const seq = await record.beforeWrite(request, known)
+    if (typeof seq !== 'number') {
+      client.ledger.cancel(charge)
+      return record.refused(seq, request, known)
+    }
+    const words = `${approved.operation} of ${charge.container} goes out`
+    client.log.info({ operation: approved.operation, container: charge.container }, words)
+    const { answer, error } = await forwardAndShow(client, approved)
+    if (answer.status === 204 || answer.status === 500) {
+      client.ledger.noteRestart({ client: charge.client, id, startedAt }, answer.status === 204)
+    }
+    await record.afterWrite(request, seq, answer, error)
+    return answer
+  } finally {
+    client.busy.delete(id)
+  }
+}
+
+async function forwardAndShow(client: Client, approved: Approved): Promise<{ answer: Answer; error?: string }> {
+  let shown: Answer | Refusal
+  try {
+    const answer = await forward(client.engine, approved)
+    shown = showAnswer(approved, answer)
+    if ('verdict' in shown) client.log.warn({ operation: approved.operation, engine: answer.body.slice(0, 1000) }, shown.reason)
+  } catch (error) {
+    shown = engineRefusal(error, client.log)
+  }
+  return 'verdict' in shown ? { answer: refusalAnswer(shown), error: shown.reason } : { answer: shown }
+}
+
+/** What the client is told when the Engine could not be asked; the log is told all. */
+function engineRefusal(error: unknown, log: Logger): Refusal {
+  if (!(error instanceof EngineError)) throw error
+  log.error({ err: error }, error.message)
+  switch (error.kind) {
+    case 'unreachable':
+      return refuse(502, 'engine.unreachable', 'the Engine cannot be reached by the proxy; see its log')
+    case 'timeout':
+      return refuse(504, 'engine.timeout', 'the Engine did not answer the proxy in time')
+    case 'answer':
+      return refuse(502, 'engine.answer', "the Engine's answer cannot be read by the proxy; see its log")
+    default:
+      return error.kind satisfies never
+  }
+}

@@ -1,0 +1,103 @@
+// Step 5, record: enters what became of one request into the audit log and the metrics.
+import { performance } from 'node:perf_hooks'
+import type { AuditEvent, Decided, Outcome } from '../audit/audit-line.ts'
+import type { Known } from '../policy/decide.ts'
+import type { ApiRequest } from '../request/api-request.ts'
+import type { RequestHead } from '../request/read-request.ts'
+import { type Refusal, refuse } from '../request/refusal.ts'
+import { type Answer, refusalAnswer } from '../show/answer.ts'
+import type { Client } from './handle.ts'
+
+export type Recorder = {
+  /** Records a refusal and gives the answer to it. */
+  readonly refused: (refusal: Refusal, request?: ApiRequest, known?: Known) => Promise<Answer>
+  /** Records a read that was let through, with what came of it. */
+  readonly read: (request: ApiRequest, known: Known, answer: Answer, error?: string) => Promise<void>
+  /** Puts the decision to let a write through on the disk: its sequence number, or a refusal where that is not possible. */
+  readonly beforeWrite: (request: ApiRequest, known: Known) => Promise<number | Refusal>
+  /** Records what came of the write whose decision has the number `of`. */
+  readonly afterWrite: (request: ApiRequest, of: number, answer: Answer, error?: string) => Promise<void>
+}
+
+/** The record of one request, whose time is counted from now. */
+export function createRecorder({ policy, audit, metrics, log }: Client, head: RequestHead): Recorder {
+  const startedMs = performance.now()
+
+  const decided = (
+    verdict: Pick<Decided, 'verdict' | 'rule' | 'reason'>,
+    request?: ApiRequest,
+    known?: Known,
+  ): AuditEvent & { event: 'decision' } => ({
+    event: 'decision',
+    client: policy.client,
+    policy: policy.hash,
+    method: head.method,
+    path: head.target,
+    ...(request ? { operation: request.operation.id, ...queryOf(request) } : {}),
+    ...(known && 'container' in known ? { target: targetOf(known) } : {}),
+    ...verdict,
+  })
+  const outcome = (answer: Answer, error?: string): Outcome => ({
+    status: answer.status,
+    bytes: Buffer.byteLength(answer.body),
+    ms: Math.round((performance.now() - startedMs) * 10) / 10,
+    ...(error === undefined ? {} : { error }),
+  })
+  const count = (verdict: 'allow' | 'deny', rule: string, request?: ApiRequest) =>
+    metrics.decided(policy.client, request?.operation.id ?? '', verdict, rule, (performance.now() - startedMs) / 1000)
+
+  /** Reads and refusals go on when the log cannot be written; it is said in the proxy's log and in a metric. */
+  const append = async (event: AuditEvent) => {
+    try {
+      await audit.append(event)
+    } catch (error) {
+      metrics.auditFailed()
+      log.error({ err: error }, 'the audit log cannot be written')
+    }
+  }
+
+  return {
+    async refused({ verdict, rule, reason, ...rest }, request, known) {
+      const answer = refusalAnswer({ verdict, rule, reason, ...rest })
+      count(verdict, rule, request)
+      await append({ ...decided({ verdict, rule, reason }, request, known), ...outcome(answer) })
+      return answer
+    },
+    async read(request, known, answer, error) {
+      const rule = allowRule(request)
+      count('allow', rule, request)
+      await append({ ...decided({ verdict: 'allow', rule }, request, known), ...outcome(answer, error) })
+    },
+    async beforeWrite(request, known) {
+      try {
+        return await audit.appendDurably(decided({ verdict: 'allow', rule: allowRule(request) }, request, known))
+      } catch (error) {
+        metrics.auditFailed()
+        log.error({ err: error }, 'the audit log cannot be written; operations that change something are refused')
+        return refuse(503, 'audit.unwritable', `${request.operation.id}: the audit log cannot be written, so nothing is changed`)
+      }
+    },
+    async afterWrite(request, of, answer, error) {
+      count('allow', allowRule(request), request)
+      await append({ event: 'outcome', of, ...outcome(answer, error) })
+    },
+  }
+}
+
+function allowRule({ operation }: ApiRequest): string {
+  return `allow.${operation.id}`
+}
+
+function queryOf({ query }: ApiRequest): Pick<Decided, 'query'> {
+  if (query.size === 0) return {}
+  const values = [...query].map(([key, given]) => [key, given.type === 'filters' ? Object.fromEntries(given.value) : given.value])
+  return { query: Object.fromEntries(values) }
+}
+
+function targetOf(known: Extract<Known, { container: object }>): NonNullable<Decided['target']> {
+  const { id, names } = known.container
+  const target = { id, name: names[0] ?? id }
+  if (known.target === 'listed') return target
+  const { state, startedAt } = known.container
+  return { ...target, state, startedAt }
+}

@@ -1,0 +1,114 @@
+// Brings the parts together and runs them until a signal asks to stop.
+import type { Server } from 'node:http'
+import type { Logger } from 'pino'
+import { type AuditLog, openAuditLog } from '../audit/audit-log.ts'
+import { connectEngine, type Engine } from '../engine/engine.ts'
+import { ownContainerId } from '../engine/own-container.ts'
+import { createTargets } from '../engine/targets.ts'
+import type { Policy } from '../policy/policy.ts'
+import { longestWindowMs, restoreLedger } from './ledger.ts'
+import { createProxyMetrics } from './metrics.ts'
+import { type ClientServer, createClientServer, createMetricsServer, listen } from './server.ts'
+
+export type ServeOptions = {
+  readonly clients: readonly { readonly policy: Policy; readonly socketPath: string }[]
+  readonly engineSocket: string
+  readonly auditFile: string
+  readonly metricsSocket?: string | undefined
+  readonly log: Logger
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** How long requests that are under way may take to finish after a signal. */
+const STOP_TIMEOUT_MS = 8000
+
+/** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start. */
+export async function serve({ clients, engineSocket, auditFile, metricsSocket, log, now }: ServeOptions): Promise<void> {
+  refuseTwice(
+    clients.map(({ policy }) => policy.client),
+    'is the client of two policies; give each a name of its own',
+  )
+  refuseTwice(
+    [...clients.map(({ socketPath }) => socketPath), metricsSocket ?? ''],
+    'is named twice; each client has a socket of its own',
+  )
+  // Sockets and logs are for their owner and their group.
+  process.umask(0o117)
+
+  const stopped = stopSignal()
+  const metrics = createProxyMetrics()
+  const audit = await openAuditLog(auditFile, now)
+  const ledger = await restoreLedger(auditFile, longestWindowMs(clients.map(({ policy }) => policy)), now)
+  const ownId = ownContainerId()
+  const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket ? [metricsSocket] : [])]
+  const busy = new Set<string>()
+  // Each has connections of its own to the Engine, so that none can take all of them.
+  const engines: Engine[] = []
+  const ownEngine = () => {
+    const engine = connectEngine(engineSocket)
+    engines.push(engine)
+    return engine
+  }
+
+  await recordLifecycle(audit, 'start', clients)
+  const servers: Server[] = []
+  const settling: ClientServer['settled'][] = []
+  for (const { policy, socketPath } of clients) {
+    const engine = ownEngine()
+    const targets = createTargets({ engine, scope: policy.scope, ownId, socketPaths })
+    const { server, settled } = createClientServer({ policy, engine, targets, ledger, audit, metrics, log, busy, now })
+    await listen(server, socketPath)
+    servers.push(server)
+    settling.push(settled)
+    log.info(
+      { client: policy.client, policy: policy.hash, operations: [...policy.allow.keys()] },
+      `serving ${policy.file} to ${policy.client} at unix://${socketPath}`,
+    )
+  }
+  if (metricsSocket !== undefined) {
+    const server = createMetricsServer(ownEngine(), metrics)
+    await listen(server, metricsSocket)
+    servers.push(server)
+  }
+
+  const signal = await stopped
+  log.info(`${signal}: stopping`)
+  await Promise.all(servers.map(closeWithin(STOP_TIMEOUT_MS)))
+  // What the Engine still owes an answer to is recorded as such.
+  await Promise.all(engines.map((engine) => engine.close()))
+  await Promise.all(settling.map((settled) => settled()))
+  await recordLifecycle(audit, 'stop', clients)
+  await audit.close()
+  log.info('stopped')
+}
+
+function refuseTwice(names: readonly string[], why: string): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new Error(`${twice} ${why}`)
+}
+
+/** Resolves with the name of the first signal that asks to stop. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
+  })
+}
+
+/** Stops accepting, lets what is under way finish, and cuts what has not finished in time. */
+function closeWithin(timeoutMs: number): (server: Server) => Promise<void> {
+  return (server) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
+      server.close(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+      server.closeIdleConnections()
+    })
+}
+
+async function recordLifecycle(audit: AuditLog, event: 'start' | 'stop', clients: ServeOptions['clients']): Promise<void> {
+  const reason = clients.map(({ policy }) => `${policy.client} under ${policy.file} ${policy.hash}`).join(', ')
+  await audit.appendDurably({ event, reason })
+}

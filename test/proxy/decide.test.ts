@@ -1,0 +1,128 @@
+// The decision over the five operations under the policy that ships, as a table; budgets have their own file.
+import t from 'tap'
+import type { Known } from '../../proxy/policy/decide.ts'
+import { containerId } from './support/containers.ts'
+import { decideLine, inList, inspected, inWords } from './support/deciding.ts'
+import { healerPolicy, policyOf, policyText } from './support/policies.ts'
+
+const RESTART = 'POST /containers/web/restart'
+const INSPECT = 'GET /containers/web/json'
+const filters = (value: unknown) => `GET /containers/json?filters=${encodeURIComponent(JSON.stringify(value))}`
+const notAsked: Known = { target: 'not asked' }
+const notFound: Known = { target: 'not found' }
+
+const cases: readonly (readonly [line: string, known: Known, outcome: string, why: string])[] = [
+  ['GET /_ping', notAsked, 'allow', 'a ping'],
+  ['GET /v1.45/version', notAsked, 'allow', 'the version'],
+  ['GET /containers/json', notAsked, 'allow', 'a list'],
+  ['GET /containers/json?all=1', notAsked, 'allow', 'a list of all'],
+  ['GET /containers/json?all=0', notAsked, 'allow', 'a list of what runs'],
+  // containers are looked up before they are judged, and only as far as is needed
+  [INSPECT, notAsked, 'resolve listed', 'an inspect needs the scope'],
+  [RESTART, notAsked, 'resolve inspected', 'a restart needs a fresh inspect'],
+  [RESTART, inList(), 'resolve inspected', 'a restart is never judged on a list'],
+  ['POST /containers/web/restart?t=61', notAsked, '403 policy.query', 'a bad query is refused before anything is looked up'],
+  // scope
+  [INSPECT, notFound, '404 policy.scope', 'nothing so called'],
+  [RESTART, notFound, '404 policy.scope', 'nothing so called'],
+  [INSPECT, inList(), 'allow', 'in scope by monitored'],
+  [INSPECT, inList({ labels: { autoheal: 'true' } }), 'allow', 'in scope by autoheal'],
+  [INSPECT, inList({ labels: {} }), '404 policy.scope', 'no label'],
+  [INSPECT, inList({ labels: { monitored: 'True' } }), '404 policy.scope', 'a label of another value'],
+  [INSPECT, inList({ labels: { Monitored: 'true' } }), '404 policy.scope', 'a label in another case'],
+  [INSPECT, inList({ labels: { monitored: 'true ' } }), '404 policy.scope', 'a value with a space'],
+  [RESTART, inspected(), 'allow', 'in scope by monitored'],
+  [RESTART, inspected({ labels: { autoheal: 'true' } }), 'allow', 'in scope by autoheal'],
+  [RESTART, inspected({ labels: {} }), '404 policy.scope', 'no label'],
+  [RESTART, inspected({ labels: {}, isProtected: true }), '404 policy.scope', 'hidden comes before protected'],
+  [RESTART, inspected({ labels: {}, isBusy: true }), '404 policy.scope', 'hidden comes before busy'],
+  // when
+  [RESTART, inspected({ state: 'exited' }), '409 policy.when', 'an operator stopped it'],
+  [RESTART, inspected({ state: 'paused' }), '409 policy.when', 'paused'],
+  [RESTART, inspected({ state: 'created' }), '409 policy.when', 'never started'],
+  [RESTART, inspected({ state: 'dead' }), '409 policy.when', 'dead'],
+  [RESTART, inspected({ state: 'Running' }), '409 policy.when', 'a state that the Engine does not have'],
+  [RESTART, inspected({ state: '' }), '409 policy.when', 'no state'],
+  [RESTART, inspected({ state: 'exited', failedToStart: true }), 'allow', 'a restart from here left it exited'],
+  [RESTART, inspected({ state: 'paused', failedToStart: true }), '409 policy.when', 'the exception is for exited alone'],
+  [RESTART, inspected({ state: 'created', failedToStart: true }), '409 policy.when', 'the exception is for exited alone'],
+  // busy and protected
+  [RESTART, inspected({ isBusy: true }), '409 policy.busy', 'one change at a time'],
+  [RESTART, inspected({ isProtected: true }), '403 policy.protected', 'a part of Postern'],
+  [RESTART, inspected({ isProtected: true, state: 'exited', failedToStart: true }), '403 policy.protected', 'a part of Postern'],
+  [INSPECT, inspected({ isProtected: true, isBusy: true, state: 'exited' }), 'allow', 'a read asks none of this'],
+  // query
+  ['POST /containers/web/restart?t=0', inspected(), 'allow', 'the least'],
+  ['POST /containers/web/restart?t=60', inspected(), 'allow', 'the most'],
+  ['POST /containers/web/restart?t=61', inspected(), '403 policy.query', 'too much'],
+  ['POST /containers/web/restart?t=-1', inspected(), '403 policy.query', 'wait without end'],
+  // filters tell of what they filter by
+  [filters({ label: ['monitored=true'] }), notAsked, 'allow', 'a label that is shown'],
+  [filters({ label: ['healer.interval'] }), notAsked, 'allow', 'a label that is shown by a pattern'],
+  [filters({ status: ['running'], health: ['unhealthy'] }), notAsked, 'allow', 'what the policy lists'],
+  [filters({ label: ['secret=1'] }), notAsked, '403 policy.query', 'a hidden label'],
+  [filters({ label: ['monitored', 'secret'] }), notAsked, '403 policy.query', 'a hidden label behind a shown one'],
+  [filters({ label: { 'secret=1': true } }), notAsked, '403 policy.query', 'a hidden label in the other spelling'],
+  [filters({ label: ['healer=1'] }), notAsked, '403 policy.query', 'not quite the pattern'],
+  [filters({ label: ['=healer.x'] }), notAsked, '403 policy.query', 'an empty name'],
+  [filters({ label: [''] }), notAsked, '403 policy.query', 'nothing'],
+  [
+    filters({ label: ['com.docker.compose.project.working_dir'] }),
+    notAsked,
+    '403 policy.query',
+    'a label that begins like a shown one',
+  ],
+]
+
+t.test('each operation is decided as the healer’s policy says', async (t) => {
+  const policy = healerPolicy()
+  for (const [line, known, outcome, why] of cases) t.equal(inWords(decideLine(policy, line, known)), outcome, `${line}: ${why}`)
+})
+
+t.test('an operation that the policy does not name is refused, whatever its target', async (t) => {
+  const policy = policyOf(policyText(['SystemPing: {}']))
+  for (const line of ['GET /version', 'GET /containers/json', INSPECT, RESTART]) {
+    t.match(decideLine(policy, line, inspected()), {
+      status: 403,
+      rule: 'policy.operation',
+      reason: /the policy would need it under `allow:`$/,
+    })
+  }
+})
+
+t.test('a query key that the policy does not list is refused', async (t) => {
+  const policy = policyOf(policyText(['ContainerList: { query: { all: [true] }, show: [Id] }', 'ContainerRestart: {}']))
+  t.equal(inWords(decideLine(policy, 'GET /containers/json?all=1')), 'allow')
+  t.match(decideLine(policy, 'GET /containers/json?all=0'), { rule: 'policy.query', reason: /may not be false/ })
+  t.match(decideLine(policy, filters({ label: ['a'] })), { rule: 'policy.query', reason: /“filters” is not listed/ })
+  t.match(decideLine(policy, 'POST /containers/web/restart?t=1', inspected()), {
+    rule: 'policy.query',
+    reason: /“t” is not listed/,
+  })
+})
+
+t.test('what was judged is what is approved: the id, the asked version, the typed query', async (t) => {
+  const id = containerId('fe')
+  const decision = decideLine(healerPolicy(), 'POST /v1.44/containers/web/restart?t=7', inspected({ id }))
+  t.match(decision, { verdict: 'allow', operation: 'ContainerRestart', container: id, version: '1.44' })
+  t.same('query' in decision && [...decision.query], [['t', { type: 'integer', value: 7 }]])
+  t.match(decision, { charge: { client: 'healer', container: 'web', operation: 'ContainerRestart' } })
+})
+
+t.test('the exception for a failed start lifts the state that `when` asks for, and nothing else of it', async (t) => {
+  const policy = policyOf(policyText(['ContainerRestart:', '  when: { state: [running], labels: { tier: web } }']))
+  const failed = { state: 'exited', failedToStart: true }
+  t.equal(inWords(decideLine(policy, RESTART, inspected({ ...failed, labels: { monitored: 'true', tier: 'web' } }))), 'allow')
+  t.equal(inWords(decideLine(policy, RESTART, inspected(failed))), '409 policy.when', 'another tier')
+})
+
+t.test('a refusal tells the client’s log what to do', async (t) => {
+  const policy = healerPolicy()
+  const reasons: readonly (readonly [Known, RegExp])[] = [
+    [notFound, /^No such container: web$/],
+    [inspected({ state: 'exited' }), /^ContainerRestart: web is exited, which is not what `when:` asks for$/],
+    [inspected({ isBusy: true }), /another change to web is under way; one at a time/],
+    [inspected({ isProtected: true }), /web is a part of Postern; no policy can allow a change to it/],
+  ]
+  for (const [known, reason] of reasons) t.match(decideLine(policy, RESTART, known), { reason })
+})

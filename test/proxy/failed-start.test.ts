@@ -1,0 +1,44 @@
+// What keeps the program from serving: a policy that is wrong ends it with 2, what is wrong around it with 1, each with a sentence.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { HEALER_POLICY_FILE } from './support/policies.ts'
+import { preparePlace, runProgram } from './support/proxy-process.ts'
+
+t.test('a policy with a mistake ends with 2 and tells file, line and column', async (t) => {
+  const place = await preparePlace(t)
+  const policies: readonly (readonly [name: string, text: string, says: string])[] = [
+    ['unknown.yaml', 'version: 1\nclient: healer\nscop: []\n', ':3:1: scop: unknown; did you mean scope?'],
+    [
+      'failing.yaml',
+      'version: 1\nclient: a\nscope: [{ names: [a] }]\nallow: {}\ntests:\n  - allow: GET /_ping\n',
+      ':6:1: test failed: ',
+    ],
+    ['alias.yaml', 'version: 1\nclient: a\nscope: *nowhere\nallow: {}\n', ':3:8: '],
+  ]
+  for (const [name, text, says] of policies) {
+    const file = join(place.directory, name)
+    writeFileSync(file, text)
+    const { code, stderr } = await runProgram(
+      t,
+      place.args.map((argument) => argument.replace(HEALER_POLICY_FILE, file)),
+    )
+    t.equal(code, 2, name)
+    t.ok(stderr.includes(`${file}${says}`), stderr)
+  }
+  const missing = join(place.directory, 'missing.yaml')
+  const run = await runProgram(t, ['serve', `${missing}@unix://${place.client}`, '--audit', place.audit])
+  t.equal(run.code, 2)
+  t.match(run.stderr, `${missing}: `)
+})
+
+t.test('what cannot be served ends with 1 and a sentence', async (t) => {
+  const place = await preparePlace(t)
+  const [, serving = ''] = place.args
+  const again = await runProgram(t, [...place.args, serving.replace('client.sock', 'other.sock')])
+  t.match(again, { code: 1, stderr: 'healer is the client of two policies; give each a name of its own' })
+  const shared = await runProgram(t, [...place.args.slice(0, -1), `unix://${place.client}`])
+  t.match(shared, { code: 1, stderr: `${place.client} is named twice; each client has a socket of its own` })
+  const noLog = await runProgram(t, ['serve', serving, '--audit', join(place.directory, 'missing', 'audit.jsonl')])
+  t.match(noLog, { code: 1, stderr: /missing\/audit\.jsonl/ })
+})

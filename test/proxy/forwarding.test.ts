@@ -1,0 +1,148 @@
+// What is sent to the Engine for an approval, and what is asked and kept of lists: built from typed values, cut to the scope.
+import t from 'tap'
+import { filtersParameter, inspectContainer, keepInScope, listInScope, scopeFilters } from '../../proxy/engine/containers.ts'
+import { type Engine, type EngineAnswer, EngineError } from '../../proxy/engine/engine.ts'
+import { requestPath } from '../../proxy/engine/forward.ts'
+import type { Policy, Selector } from '../../proxy/policy/policy.ts'
+import { containerId, fakeContainer, inspectBody, listElement } from './support/containers.ts'
+import { decideLine, inspected } from './support/deciding.ts'
+import { healerPolicy, policyOf, policyText } from './support/policies.ts'
+
+const ID = containerId('ab12')
+
+/** The path that goes out for `line`, decoded for reading. */
+function pathOf(policy: Policy, line: string): string {
+  const decision = decideLine(policy, line, inspected({ id: ID }))
+  if (decision.verdict !== 'allow') throw new Error(`${line} is not allowed`)
+  return decodeURIComponent(requestPath(decision))
+}
+
+const oneLabel = policyOf(
+  policyText(['ContainerList:', '  query: { all: [true, false], filters: [label, status] }', '  show: [Id, Labels: [tier]]']),
+)
+
+const paths: readonly (readonly [policy: Policy, line: string, path: string, why: string])[] = [
+  [healerPolicy(), 'GET /_ping', '/_ping', 'no version where none was asked for'],
+  [healerPolicy(), 'GET /v1.44/version', '/v1.44/version', 'the version that was asked for'],
+  [healerPolicy(), 'GET /v1.45/containers/web/json', `/v1.45/containers/${ID}/json`, 'the id that was judged, not the name'],
+  [healerPolicy(), `POST /containers/${ID.slice(0, 4)}/restart`, `/containers/${ID}/restart`, 'the whole id for its beginning'],
+  [healerPolicy(), 'POST /containers/web/restart?t=05'.replace('05', '5'), `/containers/${ID}/restart?t=5`, 'a number'],
+  [healerPolicy(), 'GET /containers/json?all=true', '/containers/json?all=1', 'true is written anew'],
+  [healerPolicy(), 'GET /containers/json?all=%30', '/containers/json?all=0', 'an encoded digit is written anew'],
+  [healerPolicy(), 'GET /containers/json', '/containers/json', 'two selectors cannot be said in a filter'],
+  [oneLabel, 'GET /containers/json', '/containers/json?filters={"label":["monitored=true"]}', 'the scope as a filter'],
+  [
+    oneLabel,
+    'GET /containers/json?all=1',
+    '/containers/json?all=1&filters={"label":["monitored=true"]}',
+    'the scope beside a query',
+  ],
+  [
+    oneLabel,
+    `GET /containers/json?filters=${encodeURIComponent('{"status":["running"],"label":{"tier=web":true}}')}`,
+    '/containers/json?filters={"label":["monitored=true","tier=web"],"status":["running"]}',
+    'the client’s filters are added to the scope’s, not put in their place',
+  ],
+  [
+    oneLabel,
+    `GET /containers/json?filters=${encodeURIComponent('{"label":[]}')}`,
+    '/containers/json?filters={"label":["monitored=true"]}',
+    'an empty filter does not empty the scope’s',
+  ],
+]
+
+t.test('a request is built anew from what was approved', async (t) => {
+  for (const [policy, line, path, why] of paths) t.equal(pathOf(policy, line), path, why)
+})
+
+const selectors: readonly (readonly [scope: readonly Selector[], labels: readonly string[] | undefined])[] = [
+  [[{ labels: { a: '1', b: '' } }], ['a=1', 'b=']],
+  [[{ project: 'shop' }], ['com.docker.compose.project=shop']],
+  [[{ labels: { a: '1' }, project: 'shop' }], ['a=1', 'com.docker.compose.project=shop']],
+  [[{ names: ['web'] }], undefined],
+  [[{ labels: { a: '1' } }, { labels: { b: '1' } }], undefined],
+]
+
+t.test('the Engine’s filter never says more than the scope does', async (t) => {
+  for (const [scope, labels] of selectors) t.same(scopeFilters(scope).get('label'), labels)
+  t.equal(filtersParameter(new Map()), '')
+  t.equal(
+    filtersParameter(new Map([['label', ['a=&b#"\r\n']]])),
+    '&filters=%7B%22label%22%3A%5B%22a%3D%26b%23%5C%22%5Cr%5Cn%22%5D%7D',
+  )
+})
+
+/** An Engine that gives the same answer to everything and writes down what it was asked. */
+function recordingEngine(answer: Partial<EngineAnswer>): Engine & { readonly asked: string[] } {
+  const asked: string[] = []
+  return {
+    asked,
+    ask: async ({ method, path }) => {
+      asked.push(`${method} ${decodeURIComponent(path)}`)
+      return { status: 200, headers: {}, body: '', ...answer }
+    },
+    close: async () => undefined,
+  }
+}
+
+const SCOPE: readonly Selector[] = [{ labels: { monitored: 'true' } }]
+const good = listElement(fakeContainer({ id: ID, name: 'web' }))
+
+t.test(
+  'of a list, only what has the shape of a container in scope is kept, whatever the Engine’s filter let through',
+  async (t) => {
+    const odd: readonly unknown[] = [
+      null,
+      'web',
+      5,
+      [],
+      {},
+      { ...good, Id: 'short' },
+      { ...good, Id: undefined },
+      { ...good, Names: null },
+      { ...good, Labels: null },
+      { ...good, Labels: { monitored: 'True' } },
+      { ...good, Labels: { monitored: true } },
+      { ...good, Labels: [['monitored', 'true']] },
+      JSON.parse('{"__proto__":{"Labels":{"monitored":"true"}}}'),
+    ]
+    t.same(
+      keepInScope([...odd, good, ...odd], SCOPE).map(({ element }) => element),
+      [good],
+    )
+    for (const none of [{}, null, 'x', undefined]) t.throws(() => keepInScope(none, SCOPE), EngineError)
+  },
+)
+
+t.test('a container’s own name comes first, before those that links gave it', async (t) => {
+  const [kept] = keepInScope([{ ...good, Names: ['/other/alias', '/web'] }], SCOPE)
+  t.same(kept?.listed.names, ['web', 'other/alias'])
+})
+
+t.test('all containers in scope are asked for, running or not, and by the scope’s filter where there is one', async (t) => {
+  const engine = recordingEngine({ body: JSON.stringify([good]) })
+  t.match(await listInScope(engine, SCOPE), [{ id: ID, names: ['web'] }])
+  await listInScope(engine, [...SCOPE, { names: ['db'] }])
+  t.same(engine.asked, ['GET /containers/json?all=1&filters={"label":["monitored=true"]}', 'GET /containers/json?all=1'])
+  await t.rejects(listInScope(recordingEngine({ status: 500 }), SCOPE), { name: 'EngineError', kind: 'answer' })
+  await t.rejects(listInScope(recordingEngine({ body: '[' }), SCOPE), { name: 'EngineError', kind: 'answer' })
+})
+
+t.test('an inspect that is not of the container that was asked for is not believed', async (t) => {
+  const body = inspectBody(fakeContainer({ id: ID, name: 'web', mounts: [{ Source: '/a', Destination: '/b' }] }))
+  const answer = (over: object) => recordingEngine({ body: JSON.stringify({ ...body, ...over }) })
+  t.match(await inspectContainer(answer({}), ID), {
+    id: ID,
+    names: ['web'],
+    labels: { monitored: 'true' },
+    state: 'running',
+    mounts: [{ source: '/a', destination: '/b' }],
+  })
+  t.equal(await inspectContainer(recordingEngine({ status: 404 }), ID), undefined)
+  for (const over of [{ Id: containerId('ff') }, { Id: undefined }, { Name: 5 }, { State: null }, { State: { Status: 1 } }]) {
+    await t.rejects(inspectContainer(answer(over), ID), { name: 'EngineError', kind: 'answer' }, JSON.stringify(over))
+  }
+  for (const text of ['', 'null', '[]', '"x"', '{']) {
+    await t.rejects(inspectContainer(recordingEngine({ body: text }), ID), { name: 'EngineError', kind: 'answer' }, text)
+  }
+})

@@ -1,0 +1,184 @@
+// What is read as which operation, and what is refused by which rule: the table of accepted and refused requests.
+// Nothing here touches a socket; what reaches the Engine is in the attack tests.
+import t from 'tap'
+import { type RequestHead, readRequest } from '../../proxy/request/read-request.ts'
+
+const ID = 'a'.repeat(64)
+
+function head(line: string, rawHeaders: readonly string[] = ['Host', 'docker']): RequestHead {
+  const space = line.indexOf(' ')
+  return { method: line.slice(0, space), target: line.slice(space + 1), rawHeaders }
+}
+
+const accepted: readonly (readonly [line: string, operation: string, container?: string | undefined, version?: string])[] = [
+  ['GET /_ping', 'SystemPing'],
+  ['GET /v1.24/_ping', 'SystemPing', undefined, '1.24'],
+  ['GET /version', 'SystemVersion'],
+  ['GET /v1.55/version', 'SystemVersion', undefined, '1.55'],
+  ['GET /containers/json', 'ContainerList'],
+  ['GET /v1.45/containers/json', 'ContainerList', undefined, '1.45'],
+  ['GET /containers/web/json', 'ContainerInspect', 'web'],
+  ['GET /containers/web_1.a-b/json', 'ContainerInspect', 'web_1.a-b'],
+  [`GET /v1.45/containers/${ID}/json`, 'ContainerInspect', ID, '1.45'],
+  ['GET /containers/json/json', 'ContainerInspect', 'json'],
+  ['GET /containers/v1.45/json', 'ContainerInspect', 'v1.45'],
+  ['POST /containers/web/restart', 'ContainerRestart', 'web'],
+  ['POST /v1.40/containers/restart/restart', 'ContainerRestart', 'restart', '1.40'],
+  [`GET /containers/${'a'.repeat(255)}/json`, 'ContainerInspect', 'a'.repeat(255)],
+  ['GET /_ping?', 'SystemPing'],
+]
+
+t.test('a request of the catalogue is read as its operation, container and version', async (t) => {
+  for (const [line, operation, container, version] of accepted) {
+    const request = readRequest(head(line))
+    if ('verdict' in request) {
+      t.fail(`${line} is refused: ${request.reason}`)
+      continue
+    }
+    t.equal(request.operation.id, operation, line)
+    t.equal(request.container, container, `${line}: its container`)
+    t.equal(request.version, version, `${line}: its version`)
+    t.equal(request.query.size, 0, `${line}: no query`)
+  }
+})
+
+const refusedLines: readonly (readonly [line: string, rule: string, status: number])[] = [
+  // reads that are not harmless, and operations that no policy can name
+  ['GET /containers/web/attach/ws', 'operation.unknown', 403],
+  ['GET /containers/web/archive', 'operation.unknown', 403],
+  ['GET /containers/web/export', 'operation.unknown', 403],
+  ['GET /containers/web/logs', 'operation.unknown', 403],
+  ['GET /containers/web/top?ps_args=aux', 'operation.unknown', 403],
+  ['GET /events', 'operation.unknown', 403],
+  ['GET /info', 'operation.unknown', 403],
+  ['POST /containers/create', 'operation.unknown', 403],
+  ['POST /containers/web/stop', 'operation.unknown', 403],
+  ['POST /containers/web/kill', 'operation.unknown', 403],
+  ['POST /containers/web/exec', 'operation.unknown', 403],
+  ['POST /build', 'operation.unknown', 403],
+  ['POST /session', 'operation.unknown', 403],
+  ['POST /grpc', 'operation.unknown', 403],
+  // half-anchored and method-blind rules
+  ['PUT /containers/web/restart/archive', 'operation.unknown', 403],
+  ['POST /containers/web/restart/archive', 'operation.unknown', 403],
+  ['DELETE /containers/web/restart', 'operation.unknown', 403],
+  ['GET /containers/web/restart', 'operation.unknown', 403],
+  ['POST /containers/web/json', 'operation.unknown', 403],
+  ['HEAD /containers/json', 'operation.unknown', 403],
+  ['OPTIONS /containers/json', 'operation.unknown', 403],
+  ['get /containers/json', 'operation.unknown', 403],
+  ['POST /x/containers/web/restart', 'operation.unknown', 403],
+  ['GET /containers/JSON', 'operation.unknown', 403],
+  ['GET /Containers/json', 'operation.unknown', 403],
+  // names that route elsewhere
+  ['GET /containers/a/b/json', 'operation.unknown', 403],
+  ['POST /containers/a/b/restart', 'operation.unknown', 403],
+  ['POST /containers/.hidden/restart', 'request.path', 400],
+  ['POST /containers/-web/restart', 'request.path', 400],
+  ['POST /containers/_web/restart', 'request.path', 400],
+  ['POST /containers/.../restart', 'request.path', 400],
+  [`POST /containers/${'a'.repeat(256)}/restart`, 'request.path', 400],
+  // encodings
+  ['GET /containers/web/%61rchive', 'request.target', 400],
+  ['GET /containers/%77eb/json', 'request.target', 400],
+  ['GET /containers%2fweb/json', 'request.target', 400],
+  ['GET /containers/web%2f..%2fdb/json', 'request.target', 400],
+  ['GET /containers/%2e%2e/json', 'request.target', 400],
+  ['GET /containers/web%00/json', 'request.target', 400],
+  ['GET /containers/json%3Fall=1', 'request.target', 400],
+  ['GET /containers/w\u00e9b/json', 'request.target', 400],
+  // odd paths
+  ['GET //containers/json', 'request.target', 400],
+  ['GET /containers//json', 'request.target', 400],
+  ['GET /./containers/json', 'request.target', 400],
+  ['GET /containers/web/./json', 'request.target', 400],
+  ['GET /images/../containers/json', 'request.target', 400],
+  ['GET /containers/..', 'request.target', 400],
+  ['GET /containers/json/', 'request.target', 400],
+  ['GET /containers\\json', 'request.target', 400],
+  ['GET /containers/json;x', 'request.target', 400],
+  ['GET /containers/json#x', 'request.target', 400],
+  ['GET /containers/json\t', 'request.target', 400],
+  ['GET /containers/json\n', 'request.target', 400],
+  ['GET /containers/web:latest/json', 'request.target', 400],
+  ['GET /containers/web+db/json', 'request.target', 400],
+  ['GET /', 'request.target', 400],
+  ['GET ', 'request.target', 400],
+  ['GET ?all=1', 'request.target', 400],
+  [`GET /${'a/'.repeat(600)}a`, 'request.target', 400],
+  // request targets in another form
+  ['GET http://docker/containers/json', 'request.target', 400],
+  ['GET unix:///containers/json', 'request.target', 400],
+  ['GET docker:2375', 'request.target', 400],
+  ['CONNECT docker:2375', 'request.target', 400],
+  ['OPTIONS *', 'request.target', 400],
+  ['PRI *', 'request.target', 400],
+  // versions
+  ['GET /v1/containers/json', 'request.version', 400],
+  ['GET /v1.44./containers/json', 'request.version', 400],
+  ['GET /v1.044/containers/json', 'request.version', 400],
+  ['GET /v01.44/containers/json', 'request.version', 400],
+  ['GET /v1.4/containers/json', 'request.version', 400],
+  ['GET /v1.23/containers/json', 'request.version', 400],
+  ['GET /v1.56/containers/json', 'request.version', 400],
+  ['GET /v1.100/containers/json', 'request.version', 400],
+  ['GET /v9.99/containers/json', 'request.version', 400],
+  ['GET /v1.45.0/containers/json', 'request.version', 400],
+  ['GET /v1.4e1/containers/json', 'request.version', 400],
+  ['GET /V1.45/containers/json', 'operation.unknown', 403],
+  ['GET /v1.45', 'operation.unknown', 403],
+  ['GET /v1.45/v1.45/containers/json', 'operation.unknown', 403],
+]
+
+t.test('any other request line is refused, and the rule says why', async (t) => {
+  for (const [line, rule, status] of refusedLines) {
+    t.match(readRequest(head(line)), { verdict: 'deny', rule, status }, JSON.stringify(line.slice(0, 60)))
+  }
+})
+
+const refusedHeaders: readonly (readonly [what: string, rawHeaders: readonly string[], rule: string, status: number])[] = [
+  ['a page in a browser', ['Origin', 'http://evil.example'], 'request.browser', 403],
+  ['a page without an origin', ['oRiGiN', 'null'], 'request.browser', 403],
+  ['a browser’s fetch', ['Sec-Fetch-Mode', 'no-cors'], 'request.browser', 403],
+  ['a web socket', ['Sec-WebSocket-Key', 'eA=='], 'request.browser', 403],
+  ['an upgrade to a stream', ['Connection', 'Upgrade', 'Upgrade', 'tcp'], 'request.upgrade', 403],
+  ['an upgrade to h2c', ['Upgrade', 'h2c'], 'request.upgrade', 403],
+  ['an upgrade to nothing', ['Upgrade', ''], 'request.upgrade', 403],
+  ['two Host', ['Host', 'a', 'host', 'b'], 'request.header', 400],
+  ['two Connection', ['Connection', 'close', 'CONNECTION', 'close'], 'request.header', 400],
+  ['two Content-Length', ['Content-Length', '0', 'content-length', '0'], 'request.header', 400],
+  ['two Content-Type', ['Content-Type', 'a/b', 'content-type', 'a/b'], 'request.header', 400],
+  ['Connection that names a header', ['Connection', 'close, authorization'], 'request.header', 400],
+  ['Connection: upgrade alone', ['Connection', 'upgrade'], 'request.header', 400],
+  ['Expect', ['Expect', '100-continue'], 'request.header', 400],
+  ['a body', ['Content-Length', '2'], 'request.body', 400],
+  ['a length that is no number', ['Content-Length', '+0'], 'request.body', 400],
+  ['a length in another base', ['Content-Length', '0x0'], 'request.body', 400],
+  ['an empty length', ['Content-Length', ''], 'request.body', 400],
+  ['a chunked body', ['Transfer-Encoding', 'chunked'], 'request.body', 400],
+  ['a body in another coding', ['transfer-encoding', 'identity'], 'request.body', 400],
+]
+
+t.test('a header that would mean something to the Engine, or comes from a browser, is refused on every operation', async (t) => {
+  for (const line of ['GET /containers/json', 'POST /containers/web/restart']) {
+    for (const [what, rawHeaders, rule, status] of refusedHeaders) {
+      t.match(readRequest(head(line, rawHeaders)), { verdict: 'deny', rule, status }, `${line}: ${what}`)
+    }
+  }
+})
+
+t.test('harmless headers are taken and leave no trace', async (t) => {
+  const rawHeaders = [
+    'Host',
+    'x',
+    'X-Registry-Auth',
+    'e30=',
+    'Authorization',
+    'Basic x',
+    'Content-Length',
+    '0',
+    'Connection',
+    'Close',
+  ]
+  t.same(readRequest(head('GET /containers/json', rawHeaders)), readRequest(head('GET /containers/json', [])))
+})

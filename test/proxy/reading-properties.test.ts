@@ -1,0 +1,119 @@
+// Properties of reading: it is total, and whatever it lets through holds only values of their own grammar.
+import fc from 'fast-check'
+import t from 'tap'
+import { renderAuditLine } from '../../proxy/audit/audit-line.ts'
+import type { ApiRequest, QueryValue } from '../../proxy/request/api-request.ts'
+import { CATALOGUE } from '../../proxy/request/catalogue.ts'
+import { readRequest } from '../../proxy/request/read-request.ts'
+
+const CONTAINER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
+
+/** Pieces that requests are made of, right and wrong, so that chance comes near the edges. */
+const piece = fc.constantFrom(
+  ...['/', '//', '..', '.', '%', '%2f', '%00', '\\', '?', '&', '=', '#', '+', ';', '\0', '\r\n', 'é', '\ud800'],
+  ...[
+    'containers',
+    'json',
+    'restart',
+    '_ping',
+    'version',
+    'web',
+    'v1.45',
+    'v1.99',
+    'v1',
+    'all',
+    't',
+    'filters',
+    '1',
+    '-1',
+    'true',
+  ],
+  ...['%7B%22label%22:%5B%22a%22%5D%7D', '{"label":["a"]}', '__proto__', 'constructor', 'a'.repeat(300)],
+)
+const target = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join('')),
+  fc.array(piece, { maxLength: 6 }).map((pieces) => `/containers/json?filters=${pieces.join('')}`),
+  fc.array(piece, { maxLength: 6 }).map((pieces) => `/v1.45/containers/${pieces.join('')}/restart?t=${pieces.length}`),
+  fc.record({ name: fc.string(), t: fc.integer() }).map(({ name, t }) => `/containers/${name}/restart?t=${t}`),
+  fc.jsonValue().map((value) => `/containers/json?all=0&filters=${encodeURIComponent(JSON.stringify(value))}`),
+)
+const method = fc.oneof(fc.constantFrom('GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'get'), fc.string())
+const headers = fc.array(
+  fc.oneof(fc.string(), fc.constantFrom('Host', 'Connection', 'close', 'Content-Length', '0', 'Upgrade', 'Origin', '__proto__')),
+  { maxLength: 6 },
+)
+
+function isWellTyped(value: QueryValue): boolean {
+  switch (value.type) {
+    case 'boolean':
+      return typeof value.value === 'boolean'
+    case 'integer':
+      return Number.isInteger(value.value) && Math.abs(value.value) <= 999_999_999
+    case 'filters':
+      return [...value.value].every(
+        ([name, values]) =>
+          ['health', 'label', 'status'].includes(name) && values.length <= 64 && values.every((text) => typeof text === 'string'),
+      )
+    default:
+      return value satisfies never
+  }
+}
+
+function hasOnlyCheckedValues({ operation, container, version, query }: ApiRequest): boolean {
+  return (
+    CATALOGUE.includes(operation) &&
+    (container !== undefined) === operation.path.includes('{id}') &&
+    (container === undefined || CONTAINER.test(container)) &&
+    (version === undefined || /^1\.(2[4-9]|3\d|4\d|5[0-5])$/.test(version)) &&
+    [...query].every(([key, value]) => Object.hasOwn(operation.query, key) && isWellTyped(value))
+  )
+}
+
+t.test('reading never throws, and what it lets through holds only values of their grammar', async () => {
+  fc.assert(
+    fc.property(method, target, headers, (method, target, rawHeaders) => {
+      const request = readRequest({ method, target, rawHeaders })
+      return 'verdict' in request ? request.verdict === 'deny' && request.reason.length > 0 : hasOnlyCheckedValues(request)
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+t.test('one character more or less in a path is another path', async (t) => {
+  const [good, method] = ['/v1.45/containers/web/restart', 'POST']
+  const edit = fc.tuple(fc.nat({ max: good.length }), fc.string({ unit: 'binary', minLength: 1, maxLength: 2 }))
+  fc.assert(
+    fc.property(edit, ([at, inserted]) => {
+      const target = good.slice(0, at) + inserted + good.slice(at)
+      const request = readRequest({ method, target, rawHeaders: [] })
+      if ('verdict' in request) return true
+      // The one thing that may vary is the name; then it is the name that was written.
+      return `/v${request.version}/containers/${request.container}/restart` === target.replace(/\?$/, '')
+    }),
+  )
+  t.notMatch(readRequest({ method, target: good, rawHeaders: [] }), { verdict: 'deny' })
+})
+
+t.test('a line of the audit log is one line of ASCII, bounded, whatever a client sends', async () => {
+  fc.assert(
+    fc.property(method, target, fc.string({ unit: 'binary', maxLength: 2000 }), (method, target, reason) => {
+      const line = renderAuditLine(
+        { v: 1, time: '2024-06-01T12:00:00.000Z', seq: 7 },
+        {
+          event: 'decision',
+          client: 'healer',
+          policy: 'ab',
+          method,
+          path: target.repeat(50),
+          verdict: 'deny',
+          rule: 'x',
+          reason,
+        },
+      )
+      const parsed: unknown = JSON.parse(line)
+      return /^[\x20-\x7e]+$/.test(line) && line.length < 16_384 && typeof parsed === 'object'
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -1,0 +1,103 @@
+// The proxy's client server in this process: a real socket, a recording Engine behind it, a clock that the test moves.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { type AuditLog, openAuditLog } from '../../../proxy/audit/audit-log.ts'
+import { connectEngine } from '../../../proxy/engine/engine.ts'
+import { createTargets } from '../../../proxy/engine/targets.ts'
+import type { ContainerId } from '../../../proxy/policy/target.ts'
+import { createLedger, longestWindowMs } from '../../../proxy/serve/ledger.ts'
+import { createProxyMetrics } from '../../../proxy/serve/metrics.ts'
+import { createClientServer, listen } from '../../../proxy/serve/server.ts'
+import { containerId, type FakeContainer, fakeContainer } from './containers.ts'
+import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
+import { HEALER_POLICY_TEXT, policyOf } from './policies.ts'
+import { ask, type RawAnswer, talk, talkInTurn } from './raw-client.ts'
+import { type Owner, temporaryDirectory } from './temporary.ts'
+
+export const WEB = containerId('aa11')
+export const DB = containerId('bb22')
+export const HIDDEN = containerId('cc33')
+
+/** `web` and `db` opted in; `hidden` did not. */
+export function usualContainers(): FakeContainer[] {
+  return [
+    fakeContainer({ id: WEB, name: 'web' }),
+    fakeContainer({ id: DB, name: 'db', labels: { autoheal: 'true' } }),
+    fakeContainer({ id: HIDDEN, name: 'hidden', labels: { monitored: 'True' } }),
+  ]
+}
+
+export type RunningProxy = {
+  readonly socketPath: string
+  readonly engine: FakeEngine
+  readonly auditFile: string
+  readonly audit: AuditLog
+  readonly clock: { nowMs: number }
+  readonly ask: (line: string, headers?: readonly string[]) => Promise<RawAnswer>
+  readonly talk: (bytes: string | Buffer, answers?: number) => Promise<readonly RawAnswer[]>
+  /** Asks one after the other over one connection; the statuses. */
+  readonly inTurn: (lines: readonly string[]) => Promise<readonly number[]>
+  readonly auditLines: () => readonly Record<string, unknown>[]
+}
+
+export type ProxyOptions = {
+  readonly policyText?: string
+  readonly containers?: readonly FakeContainer[]
+  readonly ownId?: ContainerId
+  /** In place of a log in `auditFile`. */
+  readonly audit?: AuditLog
+}
+
+export async function startProxy(owner: Owner, options: ProxyOptions = {}): Promise<RunningProxy> {
+  const { policyText = HEALER_POLICY_TEXT, containers = usualContainers(), ownId } = options
+  const directory = temporaryDirectory(owner)
+  const [socketPath, auditFile] = [join(directory, 'client.sock'), join(directory, 'audit.jsonl')]
+  const clock = { nowMs: Date.parse('2024-06-01T12:00:00Z') }
+  const now = () => clock.nowMs
+  const fake = await startFakeEngine(owner, containers)
+  const policy = policyOf(policyText)
+  const engine = connectEngine(fake.socketPath)
+  const audit = options.audit ?? (await openAuditLog(auditFile, now))
+  const { server } = createClientServer({
+    policy,
+    engine,
+    audit,
+    now,
+    targets: createTargets({ engine, scope: policy.scope, ownId, socketPaths: [socketPath] }),
+    ledger: createLedger(longestWindowMs([policy]), now),
+    metrics: createProxyMetrics(),
+    log: pino({ level: 'silent' }),
+    busy: new Set(),
+  })
+  await listen(server, socketPath)
+  owner.teardown(async () => {
+    server.close()
+    server.closeAllConnections()
+    await engine.close()
+    await audit.close().catch(() => 'a test has closed it')
+  })
+  return {
+    socketPath,
+    engine: fake,
+    auditFile,
+    audit,
+    clock,
+    ask: (line, headers) => ask(socketPath, line, headers),
+    inTurn: (lines) => talkInTurn(socketPath, lines),
+    talk: (bytes, answers) => talk(socketPath, bytes, answers),
+    auditLines: () => parseLines(readFileSync(auditFile, 'utf8')),
+  }
+}
+
+/** Each line of an audit log; a line that is no JSON object fails the test. */
+export function parseLines(text: string): readonly Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const parsed: unknown = JSON.parse(line)
+      if (typeof parsed !== 'object' || parsed === null) throw new Error(`not a line of the log: ${line}`)
+      return { ...parsed }
+    })
+}

@@ -1,0 +1,15 @@
+// Places for a test's sockets and files. Directly below the system's temporary directory, not in `t.testdir()`: a unix
+// socket's path can have 107 bytes, and a checkout may lie deep.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** What of a test these helpers need: to be told when it is over. */
+export type Owner = { readonly teardown: (end: () => unknown) => void }
+
+/** A new directory, removed when the test is over. */
+export function temporaryDirectory(owner: Owner): string {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-'))
+  owner.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
