@@ -1,0 +1,178 @@
+// `Docker` over dockerode. Reads answers with a schema: a field that the policy hides is a clear error, not `undefined`.
+import Dockerode from 'dockerode'
+import { z } from 'zod'
+import { optedIn } from '../settings/labels.ts'
+import type { DockerHost } from '../settings/value.ts'
+import { type ContainerDetail, type ContainerSummary, type Docker, DockerError, type RestartAnswer } from './docker.ts'
+
+export type Patience = {
+  /** A read must be answered within this. */
+  readonly readMs: number
+  /** The longest wait for a restart's answer; afterwards the container is looked up. */
+  readonly restartMs: number
+}
+
+const PATIENCE: Patience = { readMs: 10_000, restartMs: 120_000 }
+
+const summarySchema = z.object({
+  Id: z.string(),
+  Names: z.array(z.string()).min(1),
+  ImageID: z.string().default(''),
+  Labels: z.record(z.string(), z.string()).nullish(),
+  Ports: z.array(z.object({ PrivatePort: z.number(), Type: z.string() })).nullish(),
+  HostConfig: z.object({ NetworkMode: z.string() }),
+  NetworkSettings: z
+    .object({
+      Networks: z
+        .record(z.string(), z.object({ IPAddress: z.string().nullish(), GlobalIPv6Address: z.string().nullish() }))
+        .nullish(),
+    })
+    .nullish(),
+})
+
+const detailSchema = z.object({
+  Id: z.string(),
+  RestartCount: z.number(),
+  State: z.object({
+    Status: z.string(),
+    StartedAt: z.string(),
+    ExitCode: z.number(),
+    OOMKilled: z.boolean(),
+    Health: z.object({ Status: z.string(), FailingStreak: z.number() }).nullish(),
+  }),
+  HostConfig: z.object({ AutoRemove: z.boolean(), NetworkMode: z.string() }),
+})
+
+/** Talks to the Docker API at `address`. Connects on demand. */
+export function connectDocker(address: DockerHost, { readMs, restartMs }: Patience = PATIENCE): Docker {
+  const docker = new Dockerode('socketPath' in address ? address : { ...address, protocol: 'http' })
+  const where = 'socketPath' in address ? `unix://${address.socketPath}` : `tcp://${address.host}:${address.port}`
+  return {
+    async list() {
+      try {
+        const list = await docker.listContainers({ all: true, abortSignal: AbortSignal.timeout(readMs) })
+        return list.map((element) => readSummary(element)).filter(({ labels }) => optedIn(labels) !== undefined)
+      } catch (error) {
+        throw explain(error, where, readMs)
+      }
+    },
+    async inspect(id) {
+      const container = docker.getContainer(id)
+      try {
+        return readDetail(await container.inspect({ abortSignal: AbortSignal.timeout(readMs) }))
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined
+        throw explain(error, where, readMs)
+      }
+    },
+    async restart(id) {
+      try {
+        await docker.getContainer(id).restart({ abortSignal: AbortSignal.timeout(restartMs) })
+        return { outcome: 'restarted' }
+      } catch (error) {
+        return explainRestart(error, where)
+      }
+    },
+  }
+}
+
+function readSummary(element: unknown): ContainerSummary {
+  const parsed = parse(summarySchema, element, 'a list')
+  return {
+    id: parsed.Id,
+    name: (parsed.Names.find((name) => name.lastIndexOf('/') === 0) ?? parsed.Names[0] ?? '').replace(/^\//, ''),
+    imageId: parsed.ImageID,
+    labels: parsed.Labels ?? {},
+    tcpPorts: [...new Set((parsed.Ports ?? []).filter(({ Type }) => Type === 'tcp').map(({ PrivatePort }) => PrivatePort))],
+    networkMode: parsed.HostConfig.NetworkMode,
+    networks: Object.entries(parsed.NetworkSettings?.Networks ?? {}).map(([name, { IPAddress, GlobalIPv6Address }]) => ({
+      name,
+      addresses: [IPAddress, GlobalIPv6Address].filter(
+        (address): address is string => typeof address === 'string' && address !== '',
+      ),
+    })),
+  }
+}
+
+function readDetail(element: unknown): ContainerDetail {
+  const { Id, RestartCount, State, HostConfig } = parse(detailSchema, element, 'an inspect')
+  return {
+    id: Id,
+    status: State.Status,
+    startedAt: State.StartedAt,
+    restartCount: RestartCount,
+    exitCode: State.ExitCode,
+    oomKilled: State.OOMKilled,
+    autoRemove: HostConfig.AutoRemove,
+    networkMode: HostConfig.NetworkMode,
+    ...(State.Health ? { engineHealth: { status: State.Health.Status, failingStreak: State.Health.FailingStreak } } : {}),
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, element: unknown, what: string): T {
+  const result = schema.safeParse(element)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new DockerError(
+    `Docker's answer to ${what} lacks ${issue?.path.join('.') || 'what the healer needs'}; does the proxy's policy show it?`,
+  )
+}
+
+function statusOf(error: unknown): number | undefined {
+  const { statusCode } = (error ?? {}) as { statusCode?: unknown }
+  return typeof statusCode === 'number' ? statusCode : undefined
+}
+
+/** The sentence of an error answer, without what dockerode wraps around it. */
+function messageOf(error: unknown): string {
+  const { json } = (error ?? {}) as { json?: { message?: unknown } }
+  return typeof json?.message === 'string' ? json.message : ((error as Error)?.message ?? String(error)).trim()
+}
+
+function explain(error: unknown, where: string, readMs = 0): DockerError {
+  if (error instanceof DockerError) return error
+  const status = statusOf(error)
+  if (status !== undefined) return new DockerError(`${where} answered ${status}: ${messageOf(error)}`, { cause: error })
+  if (isTimeout(error)) return new DockerError(`${where} did not answer within ${readMs / 1000} s`, { cause: error })
+  const { code } = error as NodeJS.ErrnoException
+  return new DockerError(`${where} cannot be reached (${code ?? messageOf(error)}); is the proxy running?`, { cause: error })
+}
+
+function isTimeout(error: unknown): boolean {
+  const { name, cause } = (error ?? {}) as { name?: unknown; cause?: { name?: unknown } }
+  return name === 'TimeoutError' || name === 'AbortError' || cause?.name === 'TimeoutError'
+}
+
+/** Codes that say that no request went out. */
+const NOT_SENT = ['ECONNREFUSED', 'ENOENT', 'EACCES', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
+
+function explainRestart(error: unknown, where: string): RestartAnswer {
+  const message = messageOf(error)
+  const status = statusOf(error)
+  switch (status) {
+    case undefined: {
+      const { code } = error as NodeJS.ErrnoException
+      return NOT_SENT.includes(code ?? '')
+        ? { outcome: 'unreachable', message: explain(error, where).message }
+        : { outcome: 'unanswered', message }
+    }
+    case 404:
+      return { outcome: 'gone' }
+    case 409:
+      return { outcome: 'conflict', message }
+    case 429:
+      return { outcome: 'budget', message }
+    case 400:
+    case 403:
+      return { outcome: 'refused', message }
+    // The proxy changes nothing that it cannot record.
+    case 503:
+      return { outcome: 'unreachable', message }
+    // The proxy lost the Engine, before or after it took the request.
+    case 502:
+    case 504:
+      return { outcome: 'unanswered', message }
+    default:
+      return { outcome: 'failed', message }
+  }
+}

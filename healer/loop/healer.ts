@@ -1,0 +1,158 @@
+// The healer's loop: finds the containers that opted in and keeps one watcher on each. Nothing that Docker or a
+// container does ends it.
+import { networkInterfaces } from 'node:os'
+import type { Logger } from 'pino'
+import { type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
+import { describe, type Happening } from '../health/happening.ts'
+import type { Cidr } from '../probe/address.ts'
+import type { Environment } from '../settings/environment.ts'
+import type { Memory } from '../state/memory.ts'
+import type { Clock } from './clock.ts'
+import { type WatchedContainer, watch } from './watch.ts'
+
+export type HealerOptions = {
+  readonly docker: Docker
+  readonly clock: Clock
+  readonly memory: Memory
+  readonly environment: Environment
+  readonly log: Logger
+  /** Called for everything that happens to a container, after it was logged. */
+  readonly onHappening: (container: ContainerSummary, happening: Happening) => void
+  /** The healer's own interfaces; tests pass others. */
+  readonly ownCidrs?: () => readonly Cidr[]
+}
+
+export type Healer = {
+  /** Runs until `signal` aborts and every watcher has come to rest. */
+  readonly run: (signal: AbortSignal) => Promise<void>
+  readonly view: () => HealerView
+}
+
+/** What the healer knows at this moment. */
+export type HealerView = {
+  readonly containers: readonly WatchedContainer[]
+  readonly docker: { readonly reachable: boolean; readonly message: string }
+  /** Every container that was listed has been looked at once. */
+  readonly ready: boolean
+  /** Milliseconds since the loop last came round. */
+  readonly loopAgeMs: number
+}
+
+type Watcher = {
+  summary: ContainerSummary
+  readonly stop: AbortController
+  done: Promise<void>
+  watched: WatchedContainer | undefined
+}
+
+export function createHealer(options: HealerOptions): Healer {
+  const { docker, clock, environment, log } = options
+  const ownCidrs = options.ownCidrs ?? readOwnCidrs
+  const watchers = new Map<string, Watcher>()
+  let reachable: HealerView['docker'] = { reachable: false, message: 'not asked yet' }
+  let listed = false
+  let roundMs = clock.monotonicMs()
+  let refreshing: Promise<void> | undefined
+
+  const startWatching = (summary: ContainerSummary) => {
+    const stop = new AbortController()
+    const watcher: Watcher = { summary, stop, done: Promise.resolve(), watched: undefined }
+    watchers.set(summary.id, watcher)
+    const done = watch(
+      {
+        ...options,
+        summary: () => watcher.summary,
+        surroundings: () => ({ containers: [...watchers.values()].map((other) => other.summary), own: ownCidrs() }),
+        refresh,
+        report: (name, happening) => {
+          const { level, message } = describe(name, happening)
+          log[level]({ container: name, event: happening.kind }, message)
+          options.onHappening(watcher.summary, happening)
+        },
+        publish: (watched) => {
+          watcher.watched = watched
+        },
+      },
+      stop.signal,
+    ).catch((error: unknown) =>
+      log.error({ err: error }, `${summary.name} — the watcher failed; it is taken up again at the next round`),
+    )
+    watcher.done = done.finally(() => {
+      if (watchers.get(summary.id) === watcher) watchers.delete(summary.id)
+    })
+  }
+
+  const takeIn = (containers: readonly ContainerSummary[]) => {
+    const before = names()
+    for (const summary of containers) {
+      const watcher = watchers.get(summary.id)
+      if (watcher) watcher.summary = summary
+      else startWatching(summary)
+    }
+    const present = new Set(containers.map(({ id }) => id))
+    for (const [id, { stop }] of watchers) {
+      if (present.has(id)) continue
+      stop.abort()
+      watchers.delete(id)
+    }
+    const now = names()
+    if (!listed || before !== now)
+      log.info(
+        containers.length === 0
+          ? 'no container is labelled monitored=true or autoheal=true'
+          : `watching ${containers.length}: ${now}`,
+      )
+    listed = true
+  }
+  const names = () =>
+    [...watchers.values()]
+      .map(({ summary }) => summary.name)
+      .sort()
+      .join(', ')
+
+  /** Lists once, whoever asks meanwhile; what was known stays where Docker cannot be asked. */
+  const refresh = (): Promise<void> => {
+    refreshing ??= listOnce().finally(() => {
+      refreshing = undefined
+    })
+    return refreshing
+  }
+  const listOnce = async () => {
+    try {
+      takeIn(await docker.list())
+      if (!reachable.reachable && reachable.message !== 'not asked yet') log.info('Docker can be asked again')
+      reachable = { reachable: true, message: 'ok' }
+    } catch (error) {
+      if (!(error instanceof DockerError)) throw error
+      if (reachable.message !== error.message) log.error(`${error.message}. Probing goes on; restarts wait`)
+      reachable = { reachable: false, message: error.message }
+    }
+  }
+
+  return {
+    async run(signal) {
+      while (!signal.aborted) {
+        roundMs = clock.monotonicMs()
+        await refresh().catch((error: unknown) => log.error({ err: error }, 'a round failed; the next one comes'))
+        await clock.sleep(environment.intervalMs, signal)
+      }
+      const ending = [...watchers.values()].map(({ stop, done }) => {
+        stop.abort()
+        return done
+      })
+      await Promise.all(ending)
+    },
+    view: () => ({
+      containers: [...watchers.values()].flatMap(({ watched }) => (watched ? [watched] : [])),
+      docker: reachable,
+      ready: listed && [...watchers.values()].every(({ watched }) => watched !== undefined),
+      loopAgeMs: clock.monotonicMs() - roundMs,
+    }),
+  }
+}
+
+function readOwnCidrs(): readonly Cidr[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).flatMap(({ cidr }) => (cidr === null ? [] : [cidr])),
+  )
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// The command line of postern-healer. Reads the environment, and nothing else does.
+import { Command } from 'commander'
+import { pino } from 'pino'
+import { request } from 'undici'
+import { run } from './run.ts'
+import { EnvironmentError, readEnvironment } from './settings/environment.ts'
+
+/** Exit codes: 1, something failed while running; 2, the command line or the environment is wrong. */
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+
+const program = new Command('postern-healer')
+  .description('Probes containers that opted in, restarts what is ill through the proxy, and verifies that it recovered.')
+  .version('0.1.0')
+  .addHelpText('after', '\nIts settings are environment variables and container labels; docs/healer.md lists them all.')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
+
+program
+  .command('run')
+  .description('watch and heal until SIGTERM or SIGINT')
+  .action(async () => {
+    const log = pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } })
+    await run(readEnvironment(process.env), log)
+  })
+
+program
+  .command('healthcheck')
+  .description('exit 0 if the running healer’s loop is alive')
+  .action(async () => {
+    const { port } = readEnvironment(process.env)
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(5000) })
+    const text = (await body.text()).trim()
+    if (statusCode !== 200) throw new Error(text)
+    process.stdout.write(`${text}\n`)
+  })
+
+program.parseAsync().catch((error: unknown) => {
+  for (const line of (error as Error).message.split('\n')) process.stderr.write(`postern-healer: ${line}\n`)
+  process.exit(error instanceof EnvironmentError ? EXIT_USAGE : EXIT_FAILED)
+})

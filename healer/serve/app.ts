@@ -1,0 +1,56 @@
+// What the healer serves on HEALER_PORT: the page, the same as JSON, metrics, and its own health. Read-only.
+import { Hono } from 'hono'
+import type { HealerView } from '../loop/healer.ts'
+import type { HealerMetrics } from './metrics.ts'
+import { renderPage } from './page.ts'
+
+export type AppOptions = {
+  readonly view: () => HealerView
+  readonly metrics: HealerMetrics
+  /** Beyond this, the loop is taken for dead. */
+  readonly maxLoopAgeMs: number
+}
+
+export function createApp({ view, metrics, maxLoopAgeMs }: AppOptions): Hono {
+  const app = new Hono()
+  app.use(async (context, next) => {
+    await next()
+    context.header(
+      'content-security-policy',
+      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    )
+    context.header('x-content-type-options', 'nosniff')
+    context.header('cache-control', 'no-store')
+  })
+  app.get('/', (context) => context.html(renderPage(view())))
+  app.get('/api/containers', (context) => context.json(view().containers.map(describeContainer)))
+  app.get('/metrics', async (context) => context.text(await metrics.render(view()), 200, { 'content-type': metrics.contentType }))
+  app.get('/healthz', (context) => {
+    const { loopAgeMs } = view()
+    return loopAgeMs <= maxLoopAgeMs
+      ? context.text('ok\n')
+      : context.text(`the loop has not come round for ${Math.round(loopAgeMs / 1000)} s\n`, 503)
+  })
+  app.get('/readyz', (context) => (view().ready ? context.text('ok\n') : context.text('the first round is not complete\n', 503)))
+  app.notFound((context) => context.text('here are /, /api/containers, /metrics, /healthz and /readyz\n', 404))
+  return app
+}
+
+/** One container as `/api/containers` shows it. */
+function describeContainer({ summary, state, probe, problems, last }: HealerView['containers'][number]) {
+  return {
+    id: summary.id,
+    name: summary.name,
+    status: state.status,
+    health: state.health,
+    reason: state.reason,
+    failures: state.failures,
+    notRestarting: state.notRestarting ?? null,
+    restarts: state.escalation.restarts,
+    probe,
+    lastProbe: last
+      ? { at: new Date(last.atMs).toISOString(), durationMs: Math.round(last.durationMs * 10) / 10, result: last.result }
+      : null,
+    problems: problems.map(({ message }) => message),
+  }
+}

@@ -1,0 +1,76 @@
+// The healer's metrics, under `postern_healer_`. Each is a row of the table in docs/healer.md; a test holds the two together.
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Happening } from '../health/happening.ts'
+import type { HealerView } from '../loop/healer.ts'
+
+export type HealerMetrics = {
+  readonly happened: (container: string, happening: Happening) => void
+  /** Sets the gauges from `view` and renders all. */
+  readonly render: (view: HealerView) => Promise<string>
+  readonly contentType: string
+}
+
+const HEALTHS = ['starting', 'healthy', 'suspect', 'unhealthy', 'unknown'] as const
+
+export function createHealerMetrics(): HealerMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry, prefix: 'postern_healer_' })
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
+    new Counter({ name, help, labelNames: [...labelNames], registers })
+  const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
+    new Gauge({ name, help, labelNames: [...labelNames], registers })
+
+  const restarts = counter(
+    'postern_healer_restarts_total',
+    'Restarts asked for, by container and outcome (restarted or failed).',
+    ['container', 'outcome'],
+  )
+  const recoveries = counter('postern_healer_recoveries_total', 'Times a container was seen healthy again after an incident.', [
+    'container',
+  ])
+  const health = gauge('postern_healer_container_health', '1 for the health that a container has, 0 for those it has not.', [
+    'container',
+    'health',
+  ])
+  const held = gauge('postern_healer_restart_held', '1 while a restart is due but not made, by the reason why.', [
+    'container',
+    'reason',
+  ])
+  const success = gauge('postern_healer_probe_success', '1 if the last probe succeeded, 0 if it failed; absent while unknown.', [
+    'container',
+  ])
+  const duration = gauge('postern_healer_probe_duration_seconds', 'Seconds that the last probe took.', ['container'])
+  const problems = gauge('postern_healer_label_problems', 'Labels of a container that are wrong.', ['container'])
+  const watched = gauge('postern_healer_containers', 'Containers that are watched.', [])
+  const dockerUp = gauge(
+    'postern_healer_docker_up',
+    '1 if Docker could be asked, through the proxy, when it was last tried; 0 if not.',
+    [],
+  )
+  const loopAge = gauge('postern_healer_loop_age_seconds', 'Seconds since the loop last came round.', [])
+
+  return {
+    happened(container, happening) {
+      if (happening.kind === 'restarted') restarts.inc({ container, outcome: 'restarted' })
+      if (happening.kind === 'restart-failed') restarts.inc({ container, outcome: 'failed' })
+      if (happening.kind === 'recovered') recoveries.inc({ container })
+    },
+    render(view) {
+      for (const metric of [health, held, success, duration, problems]) metric.reset()
+      for (const { summary, state, problems: wrong, last } of view.containers) {
+        const container = summary.name
+        for (const name of HEALTHS) health.set({ container, health: name }, state.health === name ? 1 : 0)
+        if (state.notRestarting) held.set({ container, reason: state.notRestarting }, 1)
+        problems.set({ container }, wrong.length)
+        if (last) duration.set({ container }, last.durationMs / 1000)
+        if (last && last.result !== 'unknown') success.set({ container }, last.result === 'success' ? 1 : 0)
+      }
+      watched.set(view.containers.length)
+      dockerUp.set(view.docker.reachable ? 1 : 0)
+      loopAge.set(view.loopAgeMs / 1000)
+      return registry.metrics()
+    },
+    contentType: registry.contentType,
+  }
+}

@@ -1,0 +1,109 @@
+// The healer's settings from the environment. Every variable is a row of one table; docs/healer.md is held to it by a test.
+import { readFileSync } from 'node:fs'
+import { anyText, type DockerHost, dockerHost, duration, httpPath, httpUrl, truth, type ValueKind, wholeNumber } from './value.ts'
+
+type Variable<T> = {
+  readonly kind: ValueKind<T>
+  /** As one would write it; absent: unset means nothing. */
+  readonly default?: string
+  /** May be given as a file, by the same name with `_FILE`; an empty value is as good as none; never printed. */
+  readonly secret?: true
+}
+
+const withDefault = <T>(kind: ValueKind<T>, text: string) => ({ kind, default: text })
+
+/** The original's variables, with its names and defaults, and those that came after. */
+export const VARIABLES = {
+  CHECK_INTERVAL: withDefault(duration(1000), '15'),
+  FAILURE_THRESHOLD: withDefault(wholeNumber(1, 100), '3'),
+  REQUEST_TIMEOUT: withDefault(duration(100), '5'),
+  HEALTH_PATH: withDefault(httpPath, '/health'),
+  SLACK_WEBHOOK_URL: { kind: httpUrl, secret: true },
+  DOCKER_HOST: withDefault(dockerHost, 'unix:///var/run/docker.sock'),
+  START_PERIOD: withDefault(duration(0), '30'),
+  RETRY_INTERVAL: { kind: duration(1000) },
+  MAX_RESTARTS: withDefault(wholeNumber(1, 1000), '5'),
+  DRY_RUN: withDefault(truth, 'false'),
+  HEALER_PORT: withDefault(wholeNumber(1, 65_535), '8081'),
+  STATE_DIR: withDefault(anyText, '/var/lib/postern'),
+} as const satisfies Record<string, Variable<unknown>>
+
+export type Environment = {
+  readonly intervalMs: number
+  readonly retryIntervalMs: number
+  readonly retries: number
+  readonly timeoutMs: number
+  readonly path: string
+  readonly startPeriodMs: number
+  readonly maxRestarts: number
+  readonly dryRun: boolean
+  readonly port: number
+  readonly stateDir: string
+  readonly dockerHost: DockerHost
+  readonly slackWebhookUrl: string | undefined
+}
+
+/** A variable holds what it does not take. The message names the variable, what it held and what it takes. */
+export class EnvironmentError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'EnvironmentError'
+  }
+}
+
+/** Reads the settings from `env`. Throws `EnvironmentError` with a line for each variable that is wrong. */
+export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
+  const problems: string[] = []
+  const optional = <T>(name: string, row: Variable<T>): T | undefined => {
+    const value = readVariable(name, row, env)
+    if (typeof value !== 'object' || value === null || !('problem' in value)) return value
+    problems.push(value.problem)
+    return undefined
+  }
+  const required = <T>(name: string, row: Variable<T> & { readonly default: string }): T => {
+    const value = optional(name, row) ?? row.kind.parse(row.default)
+    if (value === undefined) throw new Error(`the default of ${name} is not what it takes`)
+    return value
+  }
+  const V = VARIABLES
+  const intervalMs = required('CHECK_INTERVAL', V.CHECK_INTERVAL)
+  const environment: Environment = {
+    intervalMs,
+    retryIntervalMs: optional('RETRY_INTERVAL', V.RETRY_INTERVAL) ?? intervalMs,
+    retries: required('FAILURE_THRESHOLD', V.FAILURE_THRESHOLD),
+    timeoutMs: required('REQUEST_TIMEOUT', V.REQUEST_TIMEOUT),
+    path: required('HEALTH_PATH', V.HEALTH_PATH),
+    startPeriodMs: required('START_PERIOD', V.START_PERIOD),
+    maxRestarts: required('MAX_RESTARTS', V.MAX_RESTARTS),
+    dryRun: required('DRY_RUN', V.DRY_RUN),
+    port: required('HEALER_PORT', V.HEALER_PORT),
+    stateDir: required('STATE_DIR', V.STATE_DIR),
+    dockerHost: required('DOCKER_HOST', V.DOCKER_HOST),
+    slackWebhookUrl: optional('SLACK_WEBHOOK_URL', V.SLACK_WEBHOOK_URL),
+  }
+  if (problems.length > 0) throw new EnvironmentError(problems.join('\n'))
+  return environment
+}
+
+type Problem = { readonly problem: string }
+
+function readVariable<T>(name: string, row: Variable<T>, env: NodeJS.ProcessEnv): T | undefined | Problem {
+  const given = row.secret ? readSecret(name, env) : (env[name] ?? row.default)
+  if (given === undefined || typeof given === 'object') return given
+  const value = row.kind.parse(given)
+  if (value !== undefined) return value
+  const held = given === '' ? 'is empty' : row.secret ? 'holds something else' : `is “${given}”`
+  return { problem: `${name} ${held}; it takes ${row.kind.takes}` }
+}
+
+function readSecret(name: string, env: NodeJS.ProcessEnv): string | undefined | Problem {
+  const file = env[`${name}_FILE`]
+  const text = env[name] || undefined
+  if (!file) return text
+  if (text !== undefined) return { problem: `${name} and ${name}_FILE are both set; set one of them` }
+  try {
+    return readFileSync(file, 'utf8').trim() || undefined
+  } catch (error) {
+    return { problem: `${name}_FILE is “${file}”, which cannot be read: ${(error as NodeJS.ErrnoException).code}` }
+  }
+}

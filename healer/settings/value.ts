@@ -1,0 +1,74 @@
+// The kinds of value that settings take, from the environment and from labels alike: how each is read, and what it
+// takes, in words for the message when it is wrong.
+import { parseDuration } from './duration.ts'
+
+export type ValueKind<T> = {
+  /** What it takes, to follow “takes”. */
+  readonly takes: string
+  /** The value, or `undefined` where `text` is not one. */
+  readonly parse: (text: string) => T | undefined
+}
+
+/** A duration of at least `minMs`, in milliseconds. */
+export function duration(minMs: number): ValueKind<number> {
+  return {
+    takes: `a number of seconds or a duration such as 1m30s, at least ${minMs / 1000} s and at most 24 h`,
+    parse(text) {
+      const parsed = parseDuration(text)
+      return parsed !== undefined && parsed >= minMs && parsed <= 86_400_000 ? parsed : undefined
+    },
+  }
+}
+
+export function wholeNumber(min: number, max: number): ValueKind<number> {
+  return {
+    takes: `a whole number from ${min} to ${max}`,
+    parse: (text) => (/^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined),
+  }
+}
+
+export function oneOf<const T extends string>(...words: readonly T[]): ValueKind<T> {
+  return { takes: words.join(' or '), parse: (text) => words.find((word) => word === text) }
+}
+
+export const truth: ValueKind<boolean> = {
+  takes: 'true or false',
+  parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+}
+
+/** A path with an optional query, as it goes into a request line. */
+export const httpPath: ValueKind<string> = {
+  takes: 'a path such as /health, without spaces',
+  parse: (text) => (/^\/[\x21-\x7e]{0,1023}$/.test(text) && !text.includes('#') ? text : undefined),
+}
+
+export type StatusRange = { readonly min: number; readonly max: number }
+
+export const statusRanges: ValueKind<readonly StatusRange[]> = {
+  takes: 'HTTP status codes and ranges such as 200-299,401',
+  parse(text) {
+    const ranges = text.split(',').map((part) => /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(part.trim()))
+    const parsed = ranges.map((match) => ({ min: Number(match?.[1]), max: Number(match?.[2] ?? match?.[1]) }))
+    return parsed.every(({ min, max }) => min <= max) ? parsed : undefined
+  },
+}
+
+export const httpUrl: ValueKind<string> = {
+  takes: 'an http:// or https:// address',
+  parse: (text) => (/^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? text : undefined),
+}
+
+/** Where a Docker Engine API is served. */
+export type DockerHost = { readonly socketPath: string } | { readonly host: string; readonly port: number }
+
+export const dockerHost: ValueKind<DockerHost> = {
+  takes: 'unix:///path/to/socket or tcp://host:port',
+  parse(text) {
+    const socketPath = /^unix:\/\/(\/.+)$/.exec(text)?.[1]
+    if (socketPath !== undefined) return { socketPath }
+    const tcp = /^tcp:\/\/([a-zA-Z0-9.-]+|\[[0-9a-f:]+\]):(\d{1,5})$/.exec(text)
+    return tcp?.[1] !== undefined ? { host: tcp[1], port: Number(tcp[2]) } : undefined
+  },
+}
+
+export const anyText: ValueKind<string> = { takes: 'a text', parse: (text) => (text === '' ? undefined : text) }

@@ -1,0 +1,152 @@
+// The healer's Docker client against an API on a unix socket: what it asks, and what it makes of every answer.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { connectDocker } from '../../healer/docker/dockerode.ts'
+
+const ID = 'a'.repeat(64)
+const LISTED = {
+  Id: ID,
+  Names: ['/other/alias', '/web'],
+  ImageID: 'sha256:1',
+  Labels: { monitored: 'true' },
+  Ports: [
+    { PrivatePort: 8080, Type: 'tcp' },
+    { PrivatePort: 8080, Type: 'tcp' },
+    { PrivatePort: 53, Type: 'udp' },
+  ],
+  HostConfig: { NetworkMode: 'net' },
+  NetworkSettings: { Networks: { net: { IPAddress: '172.20.0.2', GlobalIPv6Address: '' } } },
+}
+const INSPECTED = {
+  Id: ID,
+  RestartCount: 1,
+  State: {
+    Status: 'running',
+    StartedAt: '2026-01-01T00:00:00Z',
+    ExitCode: 0,
+    OOMKilled: false,
+    Health: { Status: 'healthy', FailingStreak: 0 },
+  },
+  HostConfig: { AutoRemove: false, NetworkMode: 'net' },
+}
+
+/** A directory whose path leaves room for a socket's name: 107 bytes are all a unix socket's path can have. */
+function shortDirectory(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+/** An API that answers each request as `answer` says, with what was asked of it. */
+async function startApi(t: Test, answer: RequestListener) {
+  const socketPath = join(shortDirectory(t), 'api.sock')
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(
+      `${request.method} ${request.url} ${request.headers['content-length'] ?? 'no'} ${request.headers['transfer-encoding'] ?? 'body'}`,
+    )
+    answer(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { docker: connectDocker({ socketPath }, { readMs: 200, restartMs: 200 }), asked }
+}
+
+const json =
+  (status: number, body: unknown): RequestListener =>
+  (_request, response) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+
+await t.test('a list gives the containers that opted in', async (t) => {
+  const { docker, asked } = await startApi(t, json(200, [LISTED, { ...LISTED, Labels: null }]))
+  t.same(await docker.list(), [
+    {
+      id: ID,
+      name: 'web',
+      imageId: 'sha256:1',
+      labels: { monitored: 'true' },
+      tcpPorts: [8080],
+      networkMode: 'net',
+      networks: [{ name: 'net', addresses: ['172.20.0.2'] }],
+    },
+  ])
+  t.same(asked, ['GET /containers/json?all=true no body'])
+})
+
+await t.test('an inspect gives the run, the state and the Engine’s verdict', async (t) => {
+  const { docker } = await startApi(t, json(200, INSPECTED))
+  t.match(await docker.inspect(ID), {
+    status: 'running',
+    startedAt: '2026-01-01T00:00:00Z',
+    restartCount: 1,
+    engineHealth: { status: 'healthy', failingStreak: 0 },
+  })
+})
+
+await t.test('a field that the policy hides is named', async (t) => {
+  const { docker } = await startApi(t, json(200, { ...INSPECTED, HostConfig: {} }))
+  await t.rejects(docker.inspect(ID), {
+    name: 'DockerError',
+    message: "Docker's answer to an inspect lacks HostConfig.AutoRemove; does the proxy's policy show it?",
+  })
+})
+
+await t.test('a container that is gone is no error', async (t) => {
+  const { docker } = await startApi(t, json(404, { message: 'No such container' }))
+  t.equal(await docker.inspect(ID), undefined)
+})
+
+await t.test('a refusal and an unreachable proxy are said in words', async (t) => {
+  const { docker } = await startApi(t, json(403, { message: 'ContainerList is not allowed' }))
+  await t.rejects(docker.list(), { name: 'DockerError', message: /answered 403: ContainerList is not allowed$/ })
+  const nobody = connectDocker({ socketPath: join(shortDirectory(t), 'none.sock') })
+  await t.rejects(nobody.list(), {
+    name: 'DockerError',
+    message: /none\.sock cannot be reached \(ENOENT\); is the proxy running\?$/,
+  })
+  t.match(await nobody.restart(ID), { outcome: 'unreachable' })
+})
+
+await t.test('a restart carries no body and no query', async (t) => {
+  const { docker, asked } = await startApi(t, (_request, response) => response.writeHead(204).end())
+  t.same(await docker.restart(ID), { outcome: 'restarted' })
+  t.match(asked, [new RegExp(`^POST /containers/${ID}/restart (0|no) body$`)])
+})
+
+for (const [status, outcome] of [
+  [404, 'gone'],
+  [409, 'conflict'],
+  [429, 'budget'],
+  [403, 'refused'],
+  [400, 'refused'],
+  [500, 'failed'],
+  [502, 'unanswered'],
+  [503, 'unreachable'],
+  [504, 'unanswered'],
+] as const) {
+  await t.test(`a restart answered ${status} is “${outcome}”`, async (t) => {
+    const { docker } = await startApi(t, json(status, { message: 'because' }))
+    const answer = await docker.restart(ID)
+    t.equal(answer.outcome, outcome)
+    if ('message' in answer) t.equal(answer.message, 'because')
+  })
+}
+
+await t.test('a restart whose connection breaks is unanswered', async (t) => {
+  const { docker } = await startApi(t, (request) => request.socket.destroy())
+  t.match(await docker.restart(ID), { outcome: 'unanswered' })
+})
+
+await t.test('a Docker that does not answer is an error after a while, and a restart unanswered', async (t) => {
+  const { docker } = await startApi(t, () => undefined)
+  await t.rejects(docker.list(), { name: 'DockerError', message: /api\.sock did not answer within 0\.2 s$/ })
+  await t.rejects(docker.inspect(ID), { name: 'DockerError', message: /did not answer within 0\.2 s$/ })
+  t.match(await docker.restart(ID), { outcome: 'unanswered' })
+})

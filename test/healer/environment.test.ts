@@ -1,0 +1,100 @@
+// The healer's environment variables: the original's names and defaults, and a sentence for each wrong value.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { EnvironmentError, readEnvironment } from '../../healer/settings/environment.ts'
+
+await t.test('the defaults are the original’s', async (t) => {
+  t.match(readEnvironment({}), {
+    intervalMs: 15_000,
+    retries: 3,
+    timeoutMs: 5000,
+    path: '/health',
+    slackWebhookUrl: undefined,
+    dockerHost: { socketPath: '/var/run/docker.sock' },
+    startPeriodMs: 30_000,
+    retryIntervalMs: 15_000,
+    maxRestarts: 5,
+    dryRun: false,
+    port: 8081,
+    stateDir: '/var/lib/postern',
+  })
+})
+
+await t.test('seconds and durations are both understood', async (t) => {
+  t.match(readEnvironment({ CHECK_INTERVAL: '1m30s', REQUEST_TIMEOUT: '250ms', RETRY_INTERVAL: '2' }), {
+    intervalMs: 90_000,
+    timeoutMs: 250,
+    retryIntervalMs: 2000,
+  })
+  t.match(readEnvironment({ DOCKER_HOST: 'tcp://proxy:2375' }), { dockerHost: { host: 'proxy', port: 2375 } })
+})
+
+const wrong: [name: string, value: string, message: string][] = [
+  [
+    'CHECK_INTERVAL',
+    'abc',
+    'CHECK_INTERVAL is “abc”; it takes a number of seconds or a duration such as 1m30s, at least 1 s and at most 24 h',
+  ],
+  [
+    'CHECK_INTERVAL',
+    '',
+    'CHECK_INTERVAL is empty; it takes a number of seconds or a duration such as 1m30s, at least 1 s and at most 24 h',
+  ],
+  [
+    'CHECK_INTERVAL',
+    '0',
+    'CHECK_INTERVAL is “0”; it takes a number of seconds or a duration such as 1m30s, at least 1 s and at most 24 h',
+  ],
+  [
+    'CHECK_INTERVAL',
+    '15 s',
+    'CHECK_INTERVAL is “15 s”; it takes a number of seconds or a duration such as 1m30s, at least 1 s and at most 24 h',
+  ],
+  ['FAILURE_THRESHOLD', '-1', 'FAILURE_THRESHOLD is “-1”; it takes a whole number from 1 to 100'],
+  ['FAILURE_THRESHOLD', '1.5', 'FAILURE_THRESHOLD is “1.5”; it takes a whole number from 1 to 100'],
+  [
+    'REQUEST_TIMEOUT',
+    '1e3',
+    'REQUEST_TIMEOUT is “1e3”; it takes a number of seconds or a duration such as 1m30s, at least 0.1 s and at most 24 h',
+  ],
+  ['HEALTH_PATH', 'health', 'HEALTH_PATH is “health”; it takes a path such as /health, without spaces'],
+  ['DRY_RUN', 'yes', 'DRY_RUN is “yes”; it takes true or false'],
+  ['HEALER_PORT', '70000', 'HEALER_PORT is “70000”; it takes a whole number from 1 to 65535'],
+  [
+    'DOCKER_HOST',
+    '/var/run/docker.sock',
+    'DOCKER_HOST is “/var/run/docker.sock”; it takes unix:///path/to/socket or tcp://host:port',
+  ],
+  ['STATE_DIR', '', 'STATE_DIR is empty; it takes a text'],
+  ['SLACK_WEBHOOK_URL', 'hooks.slack.com/x', 'SLACK_WEBHOOK_URL holds something else; it takes an http:// or https:// address'],
+]
+for (const [name, value, message] of wrong) {
+  await t.test(`${name}=${value} stops the start with a sentence`, async (t) => {
+    t.throws(() => readEnvironment({ [name]: value }), new EnvironmentError(message))
+  })
+}
+
+await t.test('all that is wrong is said at once', async (t) => {
+  t.throws(() => readEnvironment({ CHECK_INTERVAL: 'x', DRY_RUN: 'x' }), { message: /^CHECK_INTERVAL .*\nDRY_RUN .*$/ })
+})
+
+await t.test('a secret can come from a file, and an empty one is none', async (t) => {
+  const directory = t.testdir({ url: 'https://hooks.example/T1\n' })
+  t.match(readEnvironment({ SLACK_WEBHOOK_URL_FILE: join(directory, 'url') }), { slackWebhookUrl: 'https://hooks.example/T1' })
+  t.match(readEnvironment({ SLACK_WEBHOOK_URL: '' }), { slackWebhookUrl: undefined })
+  t.throws(
+    () => readEnvironment({ SLACK_WEBHOOK_URL_FILE: join(directory, 'none') }),
+    /SLACK_WEBHOOK_URL_FILE is “.*none”, which cannot be read: ENOENT/,
+  )
+  t.throws(
+    () => readEnvironment({ SLACK_WEBHOOK_URL: 'https://a', SLACK_WEBHOOK_URL_FILE: join(directory, 'url') }),
+    /set one of them/,
+  )
+})
+
+await t.test('a secret that is wrong is not repeated in the message', async (t) => {
+  const file = join(t.testdir(), 'url')
+  writeFileSync(file, 'not-an-address-but-secret')
+  t.throws(() => readEnvironment({ SLACK_WEBHOOK_URL_FILE: file }), { message: /^(?!.*but-secret)SLACK_WEBHOOK_URL holds/ })
+})

@@ -1,0 +1,227 @@
+// The health machine alone: scenarios as tables of events, and what must hold over any history.
+import fc from 'fast-check'
+import t from 'tap'
+import { backoffMs, type HealthEvent, type HealthSettings, nextProbeMs, type Step, step } from '../../healer/health/machine.ts'
+import { type HealthState, initialState, type Run } from '../../healer/health/state.ts'
+
+const settings: HealthSettings = { intervalMs: 15_000, retries: 3, startPeriodMs: 30_000, maxRestarts: 5, dryRun: false }
+const run = (startedAt: string, sinceMs = 0, restartCount = 0): Run => ({ startedAt, sinceMs, restartCount })
+const observed = (of: Run, status = 'running'): HealthEvent => ({
+  type: 'observed',
+  run: of,
+  status,
+  exitCode: 1,
+  oomKilled: false,
+})
+const probed = (result: 'success' | 'failure' | 'unknown', counted = false): HealthEvent => ({
+  type: 'probed',
+  probe: { result, reason: result },
+  counted,
+})
+
+/** Plays `events`, each at its time, and gives the last state with all effects in words. */
+function play(
+  state: HealthState,
+  events: readonly (readonly [atMs: number, event: HealthEvent])[],
+  over: Partial<HealthSettings> = {},
+) {
+  const words: string[] = []
+  for (const [atMs, event] of events) {
+    const next: Step = step(state, event, atMs, { ...settings, ...over })
+    state = next.state
+    words.push(...next.effects.map((effect) => (effect.type === 'say' ? effect.happening.kind : effect.type)))
+  }
+  return { state, words }
+}
+
+await t.test('failures in the start period of a run that never succeeded do not count', async (t) => {
+  const events = [0, 10_000, 20_000, 29_999].map((atMs) => [atMs, probed('failure')] as const)
+  const { state, words } = play(initialState(true), [[0, observed(run('a'))], ...events])
+  t.match(state, { health: 'starting', failures: 0 })
+  t.same(words, ['starting'], 'said once')
+  t.match(play(state, [[30_000, probed('failure')]]).state, { health: 'suspect', failures: 1 })
+})
+
+await t.test('once a run has succeeded, its failures count at once', async (t) => {
+  const { state } = play(initialState(true), [
+    [0, observed(run('a'))],
+    [1000, probed('success')],
+    [2000, probed('failure')],
+  ])
+  t.match(state, { health: 'suspect', failures: 1 })
+})
+
+await t.test('the Engine’s verdict needs no threshold of ours', async (t) => {
+  const { words } = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    [0, probed('failure', true)],
+  ])
+  t.same(words, ['failing', 'remember', 'restarting', 'restart'])
+})
+
+await t.test('what is remembered is remembered before the restart goes out', async (t) => {
+  const { words, state } = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    ...[1, 2, 3].map((i) => [i * 1000, probed('failure')] as const),
+  ])
+  t.same(words.slice(-3), ['remember', 'restarting', 'restart'])
+  t.match(state.escalation, { restarts: 1 })
+})
+
+await t.test('unknown neither counts nor clears a streak', async (t) => {
+  const { state, words } = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    [1, probed('failure')],
+    [2, probed('failure')],
+    ...[3, 4, 5, 6].map((atMs) => [atMs, probed('unknown')] as const),
+  ])
+  t.match(state, { health: 'unknown', failures: 2 })
+  t.notOk(words.includes('restart'))
+  t.ok(play(state, [[7, probed('failure')]]).words.includes('restart'))
+})
+
+await t.test('a restart that waits does not count, and is announced once', async (t) => {
+  const waits: HealthEvent = { type: 'restart-ended', outcome: { outcome: 'waits', why: 'unreachable', message: 'no proxy' } }
+  const ill = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    ...[1, 2, 3].map((i) => [i, probed('failure')] as const),
+    [4, waits],
+    [5, probed('failure')],
+    [6, waits],
+  ])
+  t.equal(ill.state.escalation.restarts, 0)
+  t.equal(ill.words.filter((word) => word === 'restart').length, 2)
+  t.equal(ill.words.filter((word) => word === 'restarting').length, 1)
+  t.equal(ill.words.filter((word) => word === 'not-restarting').length, 1)
+})
+
+await t.test('a spent budget of the proxy’s is waited on, not hammered', async (t) => {
+  const spent: HealthEvent = { type: 'restart-ended', outcome: { outcome: 'waits', why: 'budget', message: 'spent' } }
+  const ill = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    ...[1, 2, 3].map((i) => [i, probed('failure')] as const),
+    [4, spent],
+    [59_000, probed('failure')],
+  ])
+  t.match(ill.state, { notRestarting: 'budget' })
+  t.equal(ill.words.filter((word) => word === 'restart').length, 1)
+  t.ok(play(ill.state, [[60_005, probed('failure')]]).words.includes('restart'))
+})
+
+await t.test('past restarts weigh until ten healthy minutes have passed', async (t) => {
+  const flapping = { ...initialState(true), run: run('a'), escalation: { restarts: 3, lastRestartMs: 0, gaveUp: false } }
+  const healthy = play(flapping, [
+    [0, probed('success')],
+    [599_999, probed('success')],
+  ])
+  t.equal(healthy.state.escalation.restarts, 3)
+  const decayed = play(healthy.state, [[600_000, probed('success')]])
+  t.equal(decayed.state.escalation.restarts, 0)
+  t.ok(decayed.words.includes('remember'))
+})
+
+await t.test('backoff doubles from the interval to five minutes', async (t) => {
+  t.same(
+    [0, 1, 2, 3, 4, 5, 6, 60].map((restarts) => backoffMs(restarts, 15_000) / 1000),
+    [0, 15, 30, 60, 120, 240, 300, 300],
+  )
+})
+
+await t.test('a container that starts is looked at more often; one under suspicion at its own pace', async (t) => {
+  const pace = { intervalMs: 60_000, retryIntervalMs: 10_000 }
+  const healthy = play(initialState(true), [
+    [0, observed(run('a'))],
+    [1, probed('success')],
+  ]).state
+  t.equal(nextProbeMs(initialState(true), pace), 5000)
+  t.equal(nextProbeMs(healthy, pace), 60_000)
+  t.equal(nextProbeMs({ ...healthy, health: 'suspect' }, pace), 10_000)
+  t.equal(nextProbeMs({ ...healthy, health: 'suspect', succeeded: false }, pace), 60_000)
+})
+
+// ── Over any history ────────────────────────────────────────────────────────────────────────────────────────────────
+
+type Move = {
+  readonly kind: 'success' | 'failure' | 'unknown' | 'docker' | 'someone' | 'stop'
+  readonly afterMs: number
+  readonly outcome: 'restarted' | 'failed' | 'waits'
+}
+const move: fc.Arbitrary<Move> = fc.record({
+  kind: fc.constantFrom('success', 'failure', 'failure', 'failure', 'failure', 'unknown', 'docker', 'someone', 'stop'),
+  afterMs: fc.integer({ min: 0, max: 400_000 }),
+  outcome: fc.constantFrom('restarted', 'restarted', 'failed', 'waits'),
+})
+
+/** Plays random moves as the watcher would, answering each restart that the machine asks for. */
+function simulate(moves: readonly Move[], over: Partial<HealthSettings>, armed: boolean) {
+  const used = { ...settings, ...over }
+  let state = initialState(armed)
+  let nowMs = 0
+  let runs = 0
+  let present = run('0')
+  const trail: { state: HealthState; event: HealthEvent; asked: boolean; nowMs: number }[] = []
+  const feed = (event: HealthEvent): boolean => {
+    const before = state
+    const next = step(state, event, nowMs, used)
+    state = next.state
+    const asked = next.effects.some((effect) => effect.type === 'restart')
+    trail.push({ state: before, event, asked, nowMs })
+    return asked
+  }
+  feed(observed(present))
+  for (const { kind, afterMs, outcome } of moves) {
+    nowMs += afterMs
+    if (kind === 'docker' || kind === 'someone') {
+      present = run(`${++runs}`, nowMs, kind === 'docker' ? present.restartCount + 1 : 0)
+      feed(observed(present))
+      continue
+    }
+    const asked =
+      kind === 'stop' ? feed(observed(present, 'exited')) : [feed(observed(present)), feed(probed(kind))].some(Boolean)
+    if (!asked) continue
+    if (outcome === 'restarted') present = run(`${++runs}`, nowMs)
+    const ended = {
+      restarted: { outcome, run: present, tookMs: 1 },
+      failed: { outcome, message: 'no', status: 'exited' },
+      waits: { outcome, why: 'unreachable', message: 'no' },
+    }[outcome] as Extract<HealthEvent, { type: 'restart-ended' }>['outcome']
+    feed({ type: 'restart-ended', outcome: ended })
+  }
+  return { state, trail, nowMs, present, used }
+}
+
+await t.test('over any history', async (t) => {
+  const histories = fc.tuple(
+    fc.array(move, { maxLength: 80 }),
+    fc.record({ dryRun: fc.boolean(), retries: fc.integer({ min: 1, max: 5 }), maxRestarts: fc.integer({ min: 1, max: 6 }) }),
+    fc.boolean(),
+  )
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(histories, ([moves, over, armed]) => {
+        const { state, trail, nowMs, used } = simulate(moves, over, armed)
+        for (const { state: before, event, asked, nowMs: atMs } of trail) {
+          if (!asked) continue
+          if (used.dryRun) throw new Error('a restart was asked for in a dry run')
+          if (!before.armed) throw new Error('a restart was asked for before the first success')
+          if (before.escalation.gaveUp) throw new Error('a restart was asked for after giving up')
+          if (event.type === 'probed' && event.probe.result !== 'failure')
+            throw new Error(`a restart was asked for by ${event.probe.result}`)
+          if (event.type === 'probed' && before.failures + 1 < used.retries)
+            throw new Error('a restart was asked for below the threshold')
+          if (event.type === 'observed' && !before.incident?.failedToStart)
+            throw new Error('a stopped container was to be restarted')
+          const waitedMs = atMs - (before.escalation.lastRestartMs ?? Number.NEGATIVE_INFINITY)
+          if (before.escalation.restarts > 0 && waitedMs < backoffMs(before.escalation.restarts, used.intervalMs))
+            throw new Error('a restart was asked for within the backoff')
+          if (before.escalation.restarts >= used.maxRestarts) throw new Error('more restarts than MAX_RESTARTS')
+        }
+        // Whatever came before, a running container whose probe succeeds is healthy.
+        const last = step(step(state, observed(state.run ?? run('x')), nowMs, used).state, probed('success'), nowMs, used)
+        if (last.state.health !== 'healthy' || last.state.failures !== 0 || last.state.notRestarting !== undefined)
+          throw new Error('it did not come back to healthy')
+      }),
+      { numRuns: 3000 },
+    ),
+  )
+})

@@ -1,0 +1,82 @@
+// The healer as a program: its command line, its start, its stop.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+function start(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, ['--import=tsx', 'healer/main.ts', ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const output = { text: '' }
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output.text += chunk
+    })
+  }
+  const said = async (words: string) => {
+    while (!output.text.includes(words)) {
+      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${output.text}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  return { child, output, said, ended: once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]> }
+}
+
+await t.test('wrong settings end it with 2 and a sentence for each', async (t) => {
+  const { ended, output } = start(t, ['run'], { CHECK_INTERVAL: 'abc', FAILURE_THRESHOLD: '-1' })
+  t.same(await ended, [2, null])
+  t.match(output.text, /^postern-healer: CHECK_INTERVAL is “abc”.*\npostern-healer: FAILURE_THRESHOLD is “-1”.*\n$/)
+})
+
+await t.test('an unknown command ends it with 2', async (t) => {
+  const { ended, output } = start(t, ['rum'])
+  t.same(await ended, [2, null])
+  t.match(output.text, /Did you mean run\?/)
+})
+
+await t.test('a state directory that is not there ends it with 1 and says what to do', async (t) => {
+  const { ended, output } = start(t, ['run'], { STATE_DIR: join(t.testdir(), 'none'), HEALER_PORT: String(await freePort()) })
+  t.same(await ended, [1, null])
+  t.match(output.text, /STATE_DIR is “.*none”, which cannot be written \(ENOENT\); create it for this user, or set STATE_DIR/)
+})
+
+await t.test('without a proxy it runs, says once what is amiss, answers its health check, and stops on SIGTERM', async (t) => {
+  const directory = t.testdir()
+  const port = await freePort()
+  const env = {
+    STATE_DIR: directory,
+    HEALER_PORT: String(port),
+    DOCKER_HOST: `unix://${directory}/none.sock`,
+    CHECK_INTERVAL: '1',
+    SLACK_WEBHOOK_URL: '',
+  }
+  const { child, ended, output, said } = start(t, ['run'], env)
+  await said('Probing goes on; restarts wait')
+  t.match(output.text, /SLACK_WEBHOOK_URL is not set: nobody is told on Slack/)
+  t.match(output.text, /Health monitor started — interval=1 s, threshold=3 failures/)
+
+  const check = start(t, ['healthcheck'], env)
+  t.same(await check.ended, [0, null])
+  t.equal(check.output.text, 'ok\n')
+  const taken = start(t, ['run'], env)
+  t.same(await taken.ended, [1, null])
+  t.match(taken.output.text, new RegExp(`port ${port} is taken; stop what listens there, or set HEALER_PORT`))
+
+  child.kill('SIGTERM')
+  t.same(await ended, [0, null])
+  t.match(output.text, /SIGTERM: stopping[\s\S]*stopped/)
+  t.equal(output.text.split('Probing goes on').length, 2, 'said once')
+})

@@ -1,0 +1,81 @@
+// What the healer serves: the page, JSON, metrics, and its own health.
+import t from 'tap'
+import { createApp } from '../../healer/serve/app.ts'
+import { createHealerMetrics } from '../../healer/serve/metrics.ts'
+import { createBench, startServer } from './support/bench.ts'
+
+async function startApp(t: Parameters<typeof startServer>[0], name = 'web') {
+  const bench = createBench(t)
+  const app = await startServer(t)
+  bench.docker.add(name, app.port, { summary: { labels: { monitored: 'true', 'healer.prot': '1' } } })
+  const healer = await bench.start()
+  const metrics = createHealerMetrics()
+  const served = createApp({ view: healer.view, metrics, maxLoopAgeMs: 60_000 })
+  return { bench, app, healer, metrics, get: async (path: string) => served.request(path) }
+}
+
+await t.test('the page shows each container with its health, why, and its problems', async (t) => {
+  const { get, app, bench } = await startApp(t)
+  app.status(503)
+  await bench.clock.advance(15_000)
+  const answer = await get('/')
+  const text = await answer.text()
+  for (const word of ['web', 'suspect', 'answered 503', 'healer.prot is not a setting']) t.ok(text.includes(word), word)
+  t.match(answer.headers.get('content-security-policy'), /default-src 'none'/)
+})
+
+await t.test('names come from strangers and are escaped', async (t) => {
+  const { get } = await startApp(t, '<script>alert(1)</script>')
+  const text = await (await get('/')).text()
+  t.notOk(text.includes('<script>'))
+  t.ok(text.includes('&lt;script&gt;'))
+})
+
+await t.test('/api/containers says the same as JSON', async (t) => {
+  const { get } = await startApp(t)
+  t.match(await (await get('/api/containers')).json(), [
+    {
+      name: 'web',
+      status: 'running',
+      health: 'healthy',
+      reason: 'answered 200',
+      failures: 0,
+      notRestarting: null,
+      restarts: 0,
+      lastProbe: { result: 'success' },
+    },
+  ])
+})
+
+await t.test('metrics follow what happens', async (t) => {
+  const { get, app, bench, metrics } = await startApp(t)
+  const value = async (series: string) => {
+    const line = (await (await get('/metrics')).text()).split('\n').find((text) => text.startsWith(`${series} `))
+    return line === undefined ? undefined : Number(line.split(' ').at(-1))
+  }
+  t.equal(await value('postern_healer_container_health{container="web",health="healthy"}'), 1)
+  t.equal(await value('postern_healer_probe_success{container="web"}'), 1)
+  t.equal(await value('postern_healer_label_problems{container="web"}'), 1)
+  t.equal(await value('postern_healer_docker_up'), 1)
+  app.status(503)
+  await bench.clock.advance(45_000)
+  for (const { name, happening } of bench.happenings) metrics.happened(name, happening)
+  t.equal(await value('postern_healer_restarts_total{container="web",outcome="restarted"}'), 1)
+  await bench.clock.advance(45_000)
+  t.equal(await value('postern_healer_probe_success{container="web"}'), 0)
+  t.equal(await value('postern_healer_container_health{container="web",health="healthy"}'), 0)
+})
+
+await t.test('/healthz fails when the loop does not come round, /readyz until all was looked at once', async (t) => {
+  const { healer, metrics, get } = await startApp(t)
+  t.equal((await get('/healthz')).status, 200)
+  t.equal((await get('/readyz')).status, 200)
+  t.equal((await get('/nothing')).status, 404)
+  const stalled = createApp({
+    view: () => ({ ...healer.view(), loopAgeMs: 60_001, ready: false }),
+    metrics,
+    maxLoopAgeMs: 60_000,
+  })
+  t.equal((await stalled.request('/healthz')).status, 503)
+  t.equal((await stalled.request('/readyz')).status, 503)
+})

@@ -1,0 +1,92 @@
+// A healer on a fake Docker and a clock that stands still, with real HTTP servers for containers.
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import type { Happening } from '../../../healer/health/happening.ts'
+import { createHealer, type Healer } from '../../../healer/loop/healer.ts'
+import { readEnvironment } from '../../../healer/settings/environment.ts'
+import { openMemory } from '../../../healer/state/memory.ts'
+import { createFakeClock, type FakeClock } from './fake-clock.ts'
+import { createFakeDocker, type FakeDocker } from './fake-docker.ts'
+
+export type App = {
+  handler: RequestListener
+  requests: number
+  port: number
+  /** Answers with `code` from now on. */
+  readonly status: (code: number) => void
+}
+
+/** A server on 127.0.0.1 whose answer a test can change; closed when the test ends. */
+export async function startServer(t: Test): Promise<App> {
+  const app: App = {
+    handler: (_request, response) => response.end('ok'),
+    requests: 0,
+    port: 0,
+    status(code) {
+      app.handler = (_request, response) => response.writeHead(code).end()
+    },
+  }
+  const server = createServer((request, response) => {
+    app.requests += 1
+    app.handler(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  app.port = (server.address() as AddressInfo).port
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return app
+}
+
+export type Bench = {
+  readonly clock: FakeClock
+  readonly docker: FakeDocker
+  readonly happenings: { readonly name: string; readonly happening: Happening }[]
+  /** The kinds of what happened to the container `name`, in order. */
+  readonly kinds: (name: string) => string[]
+  readonly log: string[]
+  /** Starts it and waits until the loop and `watched` watchers have come to rest. */
+  readonly start: (watched?: number) => Promise<Healer>
+  readonly stop: () => Promise<void>
+}
+
+/** `env` is over the healer's defaults; a test adds containers to `docker` before it starts the healer. */
+export function createBench(t: Test, env: NodeJS.ProcessEnv = {}, stateDir: string = t.testdir()): Bench {
+  const clock = createFakeClock()
+  const docker = createFakeDocker(clock)
+  const happenings: Bench['happenings'][number][] = []
+  const log: string[] = []
+  const stopping = new AbortController()
+  let running: Promise<void> = Promise.resolve()
+  const stop = async () => {
+    stopping.abort()
+    await running
+  }
+  t.teardown(stop)
+  return {
+    clock,
+    docker,
+    happenings,
+    kinds: (name) => happenings.filter((one) => one.name === name).map((one) => one.happening.kind),
+    log,
+    async start(watched = docker.containers.size) {
+      const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line).msg) })
+      const healer = createHealer({
+        docker,
+        clock,
+        memory: await openMemory(stateDir, clock, logger),
+        environment: readEnvironment({ REQUEST_TIMEOUT: '0.2', START_PERIOD: '0', ...env }),
+        log: logger,
+        onHappening: ({ name }, happening) => happenings.push({ name, happening }),
+        ownCidrs: () => ['127.0.0.1/8'],
+      })
+      running = healer.run(stopping.signal)
+      await clock.settled(watched + 1)
+      return healer
+    },
+    stop,
+  }
+}
