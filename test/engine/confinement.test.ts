@@ -1,0 +1,145 @@
+// The promises of confinement, read off the running containers. Fails when one is broken.
+import t from 'tap'
+import { bringUp, docker, inspect } from './support/composition.ts'
+
+const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb', 'CapBnd']
+
+await t.test('the containers are confined as promised', { timeout: 180_000 }, async (t) => {
+  const stack = await bringUp(t, ['proxy', 'healer', 'sample-app'])
+  const id = async (service: string) => (await stack.compose('ps', '-q', service)).trim()
+  const proxy = await id('proxy')
+  const healer = await id('healer')
+  const inProxy = (...args: string[]) => docker('exec', '--user', '10001:10001', proxy, ...args)
+  const inHealer = (...args: string[]) => docker('exec', healer, ...args)
+
+  for (const [name, container, uid] of [
+    ['proxy', proxy, 10001],
+    ['healer', healer, 10002],
+    ['sample-app', 'sample-app', 10003],
+  ] as const) {
+    await t.test(`${name}: its own user on every thread, no capability in any set, no new privileges`, async (t) => {
+      const script =
+        "for (const id of fs.readdirSync('/proc/1/task')) console.log(fs.readFileSync('/proc/1/task/' + id + '/status', 'utf8'))"
+      const text = await docker('exec', '--user', `${uid}:${uid}`, container, 'node', '-e', script)
+      const threads = text.split(/^(?=Name:)/m).filter((thread) => thread.startsWith('Name:'))
+      t.ok(threads.length > 1)
+      for (const thread of threads) {
+        const field = (key: string) => new RegExp(`^${key}:\\s*(.*)$`, 'm').exec(thread)?.[1]
+        t.equal(field('Uid'), Array(4).fill(uid).join('\t'))
+        t.equal(field('Gid'), Array(4).fill(uid).join('\t'))
+        for (const set of CAPABILITY_SETS) {
+          // The healer and the sample app start without any; what cap_drop leaves of the bounding set is nothing too.
+          t.equal(field(set), '0000000000000000', `${set} of a thread`)
+        }
+        t.equal(field('NoNewPrivs'), '1')
+        t.equal(field('Seccomp'), '2', 'the Engine’s seccomp filter is on')
+      }
+    })
+    await t.test(`${name}: a read-only root, no host namespace, bounded memory and processes`, async (t) => {
+      const { HostConfig } = await inspect(container)
+      t.match(HostConfig, {
+        ReadonlyRootfs: true,
+        Privileged: false,
+        PidMode: '',
+        IpcMode: 'private',
+        UTSMode: '',
+        Memory: 128 * 1024 * 1024,
+        PidsLimit: 64,
+      })
+      const write = docker('exec', '--user', `${uid}:${uid}`, container, 'node', '-e', "fs.writeFileSync('/app/x', '')")
+      await t.rejects(write, /EROFS|EACCES/)
+    })
+  }
+
+  await t.test('proxy: is alone in its container, as its PID 1', async (t) => {
+    t.match(
+      await inProxy('cat', '/proc/1/cmdline'),
+      /^node\0\/app\/proxy\.js\0serve|^\/usr\/local\/bin\/node\0\/app\/proxy\.js\0serve/,
+    )
+    const processes = await inProxy(
+      'node',
+      '-e',
+      "console.log(fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).length)",
+    )
+    t.equal(Number(processes), 2, 'the proxy, and the one that counts')
+  })
+
+  await t.test('proxy: no network at all', async (t) => {
+    const { NetworkSettings, HostConfig } = await inspect(proxy)
+    t.same(Object.keys(NetworkSettings.Networks), ['none'])
+    t.equal(HostConfig.NetworkMode, 'none')
+    const interfaces = (await inProxy('cat', '/proc/1/net/dev')).split('\n').flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? [])
+    t.same(interfaces, ['lo'])
+  })
+
+  await t.test(
+    'proxy: mounts the Engine’s socket, its policy read-only, its sockets and its log, and nothing else',
+    async (t) => {
+      const { Mounts } = await inspect(proxy)
+      t.same(Mounts.map(({ Destination, RW }) => `${Destination} ${RW ? 'rw' : 'ro'}`).sort(), [
+        '/etc/postern/healer.yaml ro',
+        '/run/postern rw',
+        '/var/log/postern rw',
+        '/var/run/docker.sock rw',
+      ])
+    },
+  )
+
+  await t.test('healer: has the proxy’s socket and its own state, never the Engine’s socket', async (t) => {
+    const { Mounts } = await inspect(healer)
+    t.same(Mounts.map(({ Destination, RW }) => `${Destination} ${RW ? 'rw' : 'ro'}`).sort(), [
+      '/run/postern ro',
+      '/var/lib/postern rw',
+    ])
+    t.notMatch(await inHealer('cat', '/proc/1/mountinfo'), /docker\.sock/)
+  })
+
+  await t.test('the socket between them is for the healer’s group, not for the world', async (t) => {
+    const script =
+      "for (const path of ['/run/postern', '/run/postern/healer.sock']) { const { mode, uid, gid } = fs.statSync(path); console.log(path, mode.toString(8), uid, gid) }"
+    t.equal(await inHealer('node', '-e', script), '/run/postern 42750 10001 10000\n/run/postern/healer.sock 140660 10001 10000\n')
+    const connect =
+      "require('net').connect('/run/postern/healer.sock').on('error', (error) => console.log(error.code)).on('connect', function () { console.log('connected'); this.end() })"
+    t.equal(await inHealer('node', '-e', connect), 'connected\n')
+    const stranger = [
+      'run',
+      '--rm',
+      '--volumes-from',
+      healer,
+      '--user',
+      '12345:12345',
+      '--entrypoint',
+      'node',
+      'postern-healer',
+      '-e',
+      connect,
+    ]
+    t.equal(await docker(...stranger), 'EACCES\n')
+    const volumes = (await inspect(healer)).Mounts.filter(({ Destination }) => Destination === '/run/postern').map(
+      ({ Name }) => Name,
+    )
+    const mounting = (await docker('ps', '-q', '--no-trunc', '--filter', `volume=${volumes[0]}`)).trim().split('\n')
+    t.same(mounting.sort(), [proxy, healer].sort(), 'only these two mount it')
+  })
+
+  await t.test('each image holds only its own program', async (t) => {
+    for (const [image, file] of [
+      ['postern-proxy', 'proxy.js'],
+      ['postern-healer', 'healer.js'],
+      ['postern-sample-app', 'sample-app.js'],
+    ] as const) {
+      const files = await docker(
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '--entrypoint',
+        'node',
+        image,
+        '-e',
+        "console.log(fs.readdirSync('/app').join())",
+      )
+      t.equal(files, `${file}\n`)
+    }
+  })
+})

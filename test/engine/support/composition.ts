@@ -1,0 +1,121 @@
+// Brings up compose/compose.yaml on the Docker Engine, for tests that look at it from outside as its operator would.
+import { execFile } from 'node:child_process'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { promisify } from 'node:util'
+import type { Test } from 'tap'
+
+const execute = promisify(execFile)
+
+/** Runs a command to its end; its output. Rejects with what it wrote to stderr. */
+export async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const { stdout } = await execute(command, args, { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 })
+  return stdout
+}
+
+export const docker = (...args: readonly string[]) => run('docker', args)
+
+export type LogLine = { readonly msg: string; readonly time: string; readonly level: string; readonly event?: string }
+export type AuditLine = Readonly<Record<string, unknown>> & { readonly target?: { readonly name: string; readonly id: string } }
+
+export type Composition = {
+  readonly ports: { readonly app: number; readonly healer: number; readonly prometheus: number }
+  /** `docker compose` on this composition. */
+  readonly compose: (...args: readonly string[]) => Promise<string>
+  readonly logs: (service: string) => Promise<string>
+  readonly healerLog: () => Promise<LogLine[]>
+  readonly audit: () => Promise<AuditLine[]>
+  /** Waits until the healer's log has a line with `words`, after `since` lines. */
+  readonly said: (words: string, since?: number) => Promise<LogLine>
+  /** A request to the sample app. */
+  readonly app: (method: string, path: string) => Promise<Response>
+}
+
+const FILE = 'compose/compose.yaml'
+
+/** Settings that make a healing run take seconds instead of a minute. */
+const QUICK = { CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '1', START_PERIOD: '5' }
+
+/** Brings up `services` with the healer's settings in `env`, and takes all down when the test ends. */
+export async function bringUp(t: Test, services: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Composition> {
+  const [app = 0, healer = 0, prometheus = 0] = await freePorts(3)
+  const settings = { ...QUICK, ...env, SAMPLE_APP_PORT: `${app}`, HEALER_PORT: `${healer}`, PROMETHEUS_PORT: `${prometheus}` }
+  const compose = (...args: readonly string[]) => run('docker', ['compose', '-f', FILE, ...args], settings)
+  if ((await compose('ps', '-q')) !== '')
+    throw new Error('the composition is running; take it down first: docker compose -f compose/compose.yaml down')
+  t.teardown(() => compose('down', '--volumes', '--timeout', '1'))
+  await compose('up', '--build', '--detach', ...services)
+
+  // Not `compose logs`, which writes control sequences between the lines.
+  const logs = async (service: string) => docker('logs', (await compose('ps', '--all', '-q', service)).trim())
+  const healerLog = async () => parseLines<LogLine>(await logs('healer'))
+  return {
+    logs,
+    ports: { app, healer, prometheus },
+    compose,
+    healerLog,
+    audit: async () =>
+      parseLines<AuditLine>(await compose('exec', '-T', '--user', '10001:10001', 'proxy', 'cat', '/var/log/postern/audit.jsonl')),
+    said: (words, since = 0) =>
+      waitFor(`the healer to say “${words}”`, async () =>
+        (await healerLog()).slice(since).find(({ msg }) => msg.includes(words)),
+      ),
+    app: (method, path) => fetch(`http://127.0.0.1:${app}${path}`, { method, signal: AbortSignal.timeout(5000) }),
+  }
+}
+
+function parseLines<T>(text: string): T[] {
+  return text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as T] : []))
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const server = createServer().listen(0, () => resolve(server))
+        }),
+    ),
+  )
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+/** Asks `look` again and again until it gives something; rejects after a minute and a half. */
+export async function waitFor<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = Date.now() + 90_000
+  let last: unknown
+  while (Date.now() < deadline) {
+    try {
+      const found = await look()
+      if (found) return found
+    } catch (error) {
+      last = error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  throw new Error(`waited in vain for ${what}`, { cause: last })
+}
+
+/** What the Engine says of a container. */
+export async function inspect(name: string) {
+  const [container] = JSON.parse(await docker('inspect', name)) as [
+    {
+      readonly Id: string
+      readonly State: { readonly Pid: number; readonly StartedAt: string; readonly Status: string }
+      readonly RestartCount: number
+      readonly Mounts: readonly {
+        readonly Source: string
+        readonly Destination: string
+        readonly RW: boolean
+        readonly Name?: string
+      }[]
+      readonly NetworkSettings: { readonly Networks: Readonly<Record<string, unknown>> }
+      readonly HostConfig: Readonly<Record<string, unknown>>
+      readonly Config: { readonly User: string }
+    },
+  ]
+  return container
+}
