@@ -1,0 +1,136 @@
+// The documentation is held to the code: every command, flag, setting, label, metric, refusal and policy key is in it, and what
+// it lists exists.
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { parse } from 'yaml'
+import { alertFor } from '../healer/alert/alert.ts'
+import type { Happening } from '../healer/health/happening.ts'
+import { createApp } from '../healer/serve/app.ts'
+import { createHealerMetrics } from '../healer/serve/metrics.ts'
+import { VARIABLES } from '../healer/settings/environment.ts'
+import { LABELS } from '../healer/settings/labels.ts'
+import { policySchema } from '../proxy/policy/schema.ts'
+import { CATALOGUE } from '../proxy/request/catalogue.ts'
+import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
+import { createProxyMetrics } from '../proxy/serve/metrics.ts'
+
+const healer = readFileSync('docs/healer.md', 'utf8')
+const proxy = readFileSync('docs/proxy.md', 'utf8')
+
+/** The first cells of the rows of the table below `heading`, without their backquotes. */
+function firstColumn(text: string, heading: string, table = 0): string[] {
+  const section = text.split(/^#+ /m).find((part) => part.startsWith(heading))
+  if (section === undefined) throw new Error(`there is no heading “${heading}”`)
+  const tables = section.split(/\n(?!\|)/).filter((block) => block.trimStart().startsWith('|'))
+  const rows = (tables[table] ?? '').trim().split('\n').slice(2)
+  return rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''))
+}
+
+const help = (program: string, ...command: string[]) =>
+  execFileSync(process.execPath, ['--import=tsx', `${program}/main.ts`, ...command, '--help'], { encoding: 'utf8' })
+const commandsOf = (program: string) =>
+  [...help(program).matchAll(/^ {2}([a-z]+)(?: \[options\]| {2,})/gm)].map((match) => match[1]).filter((name) => name !== 'help')
+
+await t.test('the healer’s commands', async (t) => {
+  t.same(
+    firstColumn(healer, 'Commands'),
+    commandsOf('healer').map((name) => `postern-healer ${name}`),
+  )
+})
+
+await t.test('the proxy’s commands, flags and their environment variables', async (t) => {
+  t.same(
+    firstColumn(proxy, 'Commands').map((cell) => cell.split(' ')[1]),
+    commandsOf('proxy'),
+  )
+  const flags = new Map<string, string | undefined>()
+  for (const command of commandsOf('proxy')) {
+    const text = help('proxy', command ?? '').replace(/\n {10,}/g, ' ')
+    for (const [, flag = '', words = ''] of text.matchAll(/^ {2}(--[a-z]+) <(.*)$/gm))
+      flags.set(flag, /env: (\w+)/.exec(words)?.[1])
+  }
+  t.same(
+    firstColumn(proxy, 'Commands', 1)
+      .map((cell) => cell.split(' ')[0])
+      .sort(),
+    [...flags.keys()].sort(),
+  )
+  for (const [flag, variable] of flags) t.match(proxy, new RegExp(`\\| \`${flag} [A-Z:]+\` \\| \`${variable}\` \\|`), flag)
+})
+
+await t.test('the healer’s variables with their defaults', async (t) => {
+  t.same(
+    firstColumn(healer, 'Settings').filter((name) => name in VARIABLES || /^[A-Z_]+$/.test(name)),
+    Object.keys(VARIABLES),
+  )
+  for (const [name, variable] of Object.entries(VARIABLES)) {
+    if ('default' in variable) t.ok(healer.includes(`| \`${name}\` | \`${variable.default}\` |`), name)
+    if ('secret' in variable) t.ok(healer.includes(`\`${name}_FILE\``), `${name}_FILE`)
+  }
+})
+
+await t.test('the composition hands on every variable of the healer that is not the image’s own', async (t) => {
+  const { services } = parse(readFileSync('compose/compose.yaml', 'utf8'), { merge: true })
+  const own = ['DOCKER_HOST', 'HEALER_PORT', 'STATE_DIR']
+  t.same(
+    Object.keys(services.healer.environment).sort(),
+    Object.keys(VARIABLES)
+      .filter((name) => !own.includes(name))
+      .sort(),
+  )
+})
+
+await t.test('the labels', async (t) => {
+  t.same(
+    firstColumn(healer, 'Settings of one container'),
+    Object.keys(LABELS).map((name) => `healer.${name}`),
+  )
+})
+
+await t.test('the paths that the healer serves', async (t) => {
+  const app = createApp({
+    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }),
+    metrics: createHealerMetrics(),
+    maxLoopAgeMs: 1,
+  })
+  const paths = app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path)
+  t.same(firstColumn(healer, 'What it serves'), paths)
+})
+
+await t.test('the events that people are told of', async (t) => {
+  const happenings: Happening[] = [
+    { kind: 'restarted', failures: 1, tookMs: 1, reason: '' },
+    { kind: 'recovered', restarts: 1, afterMs: 1, sinceFailureMs: 1 },
+    { kind: 'restart-failed', message: '', attempt: 1, maxRestarts: 1, first: true },
+    { kind: 'gave-up', restarts: 1, reason: '' },
+    { kind: 'never-healthy', reason: '' },
+  ]
+  t.same(
+    firstColumn(healer, 'What people are told'),
+    happenings.map((happening) => alertFor('x', happening, 1)?.event),
+  )
+})
+
+await t.test('the metrics, both ways', async (t) => {
+  const view = { containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }
+  for (const [text, heading, rendered] of [
+    [healer, 'Metrics', await createHealerMetrics().render(view)],
+    [proxy, 'Metrics', await createProxyMetrics().render()],
+  ] as const) {
+    const names = [...rendered.matchAll(/^# TYPE (\w+)/gm)].map((match) => match[1] ?? '')
+    const ofNode = names.filter((name) => /^postern_(healer|proxy)_(process|nodejs)_/.test(name))
+    t.same(firstColumn(text, heading).sort(), names.filter((name) => !ofNode.includes(name)).sort())
+  }
+})
+
+await t.test('the refusals', async (t) => {
+  t.same(firstColumn(proxy, 'Refusals').sort(), [...REFUSAL_RULES].sort())
+})
+
+await t.test('the policy’s keys and operations', async (t) => {
+  t.same(firstColumn(proxy, 'The policy'), Object.keys(policySchema.shape))
+  const rule = policySchema.shape.allow.shape[CATALOGUE[0]?.id ?? '']?.unwrap().in
+  t.same(firstColumn(proxy, 'The policy', 1).sort(), Object.keys(rule?.shape ?? {}).sort())
+  for (const { id } of CATALOGUE) t.ok(proxy.includes(`\`${id}\``), id)
+})
