@@ -46,7 +46,7 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
     },
   })
   const app = createApp({ view: healer.view, metrics, maxLoopAgeMs: 3 * environment.intervalMs + 30_000 })
-  const server = await listen(app.fetch, environment.port)
+  const server = await listen(app.fetch, environment)
   log.info(
     `Health monitor started — interval=${renderDuration(environment.intervalMs)}, threshold=${environment.retries} failures, status page on port ${environment.port}${environment.dryRun ? ', DRY RUN: nothing is restarted' : ''}`,
   )
@@ -64,9 +64,9 @@ function createReceivers({ slackWebhookUrl }: Environment, log: Logger): readonl
 
 type Fetch = Parameters<typeof serve>[0]['fetch']
 
-function listen(fetch: Fetch, port: number): Promise<ReturnType<typeof serve>> {
+function listen(fetch: Fetch, { port, host }: Environment): Promise<ReturnType<typeof serve>> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, port }, () => resolve(server))
+    const server = serve({ fetch, port, ...(host === undefined ? {} : { hostname: host }) }, () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE' ? new Error(`port ${port} is taken; stop what listens there, or set HEALER_PORT`) : error,

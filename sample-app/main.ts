@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs the sample app on PORT (8080) and stops at once on SIGTERM, unless it was broken into being stubborn.
+// Runs the sample app on PORT (8080) of HOST (every address) and stops at once on SIGTERM, unless it was broken into being stubborn.
 // `healthcheck` asks the running one.
 import { request } from 'node:http'
 import { createSampleApp } from './app.ts'
@@ -16,7 +16,7 @@ if (process.argv[2] === 'healthcheck') {
     .end()
 } else {
   const { server, isStubborn } = createSampleApp(process.exit)
-  server.listen(port, () => say(`listening on ${port}`))
+  server.listen(port, process.env.HOST, () => say(`listening on ${port}`))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => (isStubborn() ? say(`${signal} ignored: stubborn`) : process.exit(0)))
   }

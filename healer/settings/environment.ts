@@ -25,6 +25,7 @@ export const VARIABLES = {
   MAX_RESTARTS: withDefault(wholeNumber(1, 1000), '5'),
   DRY_RUN: withDefault(truth, 'false'),
   HEALER_PORT: withDefault(wholeNumber(1, 65_535), '8081'),
+  HEALER_HOST: { kind: anyText },
   STATE_DIR: withDefault(anyText, '/var/lib/postern'),
 } as const satisfies Record<string, Variable<unknown>>
 
@@ -38,6 +39,8 @@ export type Environment = {
   readonly maxRestarts: number
   readonly dryRun: boolean
   readonly port: number
+  /** The address to listen at; every one where it is `undefined`. */
+  readonly host: string | undefined
   readonly stateDir: string
   readonly dockerHost: DockerHost
   readonly slackWebhookUrl: string | undefined
@@ -77,6 +80,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     maxRestarts: required('MAX_RESTARTS', V.MAX_RESTARTS),
     dryRun: required('DRY_RUN', V.DRY_RUN),
     port: required('HEALER_PORT', V.HEALER_PORT),
+    host: optional('HEALER_HOST', V.HEALER_HOST),
     stateDir: required('STATE_DIR', V.STATE_DIR),
     dockerHost: required('DOCKER_HOST', V.DOCKER_HOST),
     slackWebhookUrl: optional('SLACK_WEBHOOK_URL', V.SLACK_WEBHOOK_URL),
