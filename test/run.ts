@@ -1,5 +1,6 @@
 // `npm test`: all tests, those that need a Docker Engine among them where one answers. Says what was not run, and counts.
-// REQUIRE_ENGINE=1 makes a missing Engine a failure. Arguments are handed to tap instead: `npm test -- test/healer/*.test.ts`.
+// REQUIRE_ENGINE=1 makes a missing Engine a failure. `--unit` runs only what needs neither an Engine nor much time, without
+// coverage. Other arguments are handed to tap instead: `npm test -- test/healer/*.test.ts`.
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -12,30 +13,41 @@ type Counts = { readonly passed: number; readonly failed: number }
 
 async function main(): Promise<void> {
   const given = process.argv.slice(2)
-  if (given.length > 0) {
-    process.exitCode = await tap('given', given)
-    return
-  }
   rmSync(RESULTS, { recursive: true, force: true })
-  const withEngine = await engineAnswers()
-  let failed = await tap('unit', UNIT, COVERAGE)
-  // One at a time: they bring up the composition, whose names and ports there are once on a machine.
-  if (withEngine) failed += await tap('engine', ['--jobs=1', '--timeout=400', ...ENGINE])
-  const counts = (withEngine ? ['unit', 'engine'] : ['unit']).map(readCounts)
-  const sum = (key: keyof Counts) => counts.reduce((total, count) => total + count[key], 0)
-  writeFileSync(`${RESULTS}/total`, `${sum('passed')} passed, ${sum('failed')} failed\n`)
-  process.stdout.write(`\n${sum('passed')} passed, ${sum('failed')} failed\n`)
-  if (!withEngine) {
-    const required = process.env.REQUIRE_ENGINE === '1'
-    process.stdout.write(
-      `Not run: test/engine, for no Docker Engine answers at ${address}${required ? ', and REQUIRE_ENGINE=1 asks for one' : ''}\n`,
-    )
-    if (required) failed += 1
-  }
-  process.exitCode = failed === 0 ? 0 : 1
+  if (given[0] === '--unit') {
+    process.exitCode = await tap('unit', UNIT)
+    count(['unit'])
+  } else if (given.length > 0) process.exitCode = await tap('given', given)
+  else process.exitCode = await runAll()
 }
 
-const UNIT = ['test/*.test.ts', 'test/!(engine)/*.test.ts']
+/** The exit code. */
+async function runAll(): Promise<number> {
+  const withEngine = await engineAnswers()
+  const codes = [await tap('unit', [...UNIT, ...SLOW], COVERAGE)]
+  // One at a time: they bring up the composition, whose names and ports there are once on a machine.
+  if (withEngine) codes.push(await tap('engine', ['--jobs=1', '--timeout=400', ...ENGINE]))
+  count(withEngine ? ['unit', 'engine'] : ['unit'])
+  if (!withEngine) {
+    const required = process.env.REQUIRE_ENGINE === '1'
+    const why = `no Docker Engine answers at ${address}${required ? ', and REQUIRE_ENGINE=1 asks for one' : ''}`
+    process.stdout.write(`Not run: ${ENGINE[0]}, for ${why}\n`)
+    if (required) codes.push(1)
+  }
+  return codes.every((code) => code === 0) ? 0 : 1
+}
+
+/** Prints and keeps what tap counted in the runs called `names`. */
+function count(names: readonly string[]): void {
+  const counts = names.map(readCounts)
+  const sum = (key: keyof Counts) => counts.reduce((total, each) => total + each[key], 0)
+  const words = `${sum('passed')} passed, ${sum('failed')} failed\n`
+  writeFileSync(`${RESULTS}/total`, words)
+  process.stdout.write(`\n${words}`)
+}
+
+const UNIT = ['test/*.test.ts', 'test/!(engine|compose)/*.test.ts']
+const SLOW = ['test/compose/*.test.ts']
 const ENGINE = ['test/engine/*.test.ts']
 // Not tap's own coverage, which calls every line covered where the code came through tsx.
 const COVERAGE = [
@@ -63,8 +75,8 @@ function tap(name: string, args: readonly string[], around: readonly string[] = 
 /** What tap's own summary says: `# { total: 12, pass: 11, fail: 1 }`. */
 function readCounts(name: string): Counts {
   const summary = /^# \{ (total: .*) \}$/m.exec(readFileSync(`${RESULTS}/${name}.tap`, 'utf8'))?.[1] ?? ''
-  const count = (key: string) => Number(new RegExp(`\\b${key}: (\\d+)`).exec(summary)?.[1] ?? 0)
-  return { passed: count('pass'), failed: count('fail') }
+  const of = (key: string) => Number(new RegExp(`\\b${key}: (\\d+)`).exec(summary)?.[1] ?? 0)
+  return { passed: of('pass'), failed: of('fail') }
 }
 
 function engineAnswers(): Promise<boolean> {
