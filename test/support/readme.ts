@@ -1,0 +1,38 @@
+// The commands and snippets of README.md, and where each is run by a test.
+import { readFileSync } from 'node:fs'
+
+const README = readFileSync('README.md', 'utf8')
+
+/** The lines of its shell blocks, in order. */
+export const readmeCommands: readonly string[] = blocks('sh').flatMap((block) => block.trim().split('\n'))
+
+/** The texts of its blocks of YAML. */
+export const readmeYaml: readonly string[] = blocks('yaml')
+
+function blocks(language: string): readonly string[] {
+  return [...README.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map((match) => match[1] ?? '')
+}
+
+const COMPOSE = 'docker compose -f compose/compose.yaml'
+
+/** Run by test/readme.test.ts, on the embedded engine. `npm ci` before, and `npm cit`, are what CI itself runs. */
+export const ON_EMBEDDED = [
+  'npm ci && npm start',
+  'npm run demo',
+  'curl localhost:8080/health',
+  'curl localhost:8081/readyz',
+  'curl -X POST localhost:8080/break',
+  'npm run simulate-failure',
+] as const
+
+/** Run by test/engine/readme.test.ts. */
+export const ON_ENGINE = [
+  `${COMPOSE} up --build`,
+  `${COMPOSE} logs --follow healer`,
+  `SLACK_WEBHOOK_URL=https://hooks.slack.com/services/… ${COMPOSE} up --detach healer`,
+  `DRY_RUN=true ${COMPOSE} up --detach healer`,
+  `${COMPOSE} down`,
+] as const
+
+/** What runs these very tests. */
+export const BY_CI = ['npm cit'] as const
