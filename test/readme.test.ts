@@ -2,12 +2,11 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { optedIn } from '../healer/settings/labels.ts'
+import { freePort } from './support/free-port.ts'
 import { BY_CI, ON_EMBEDDED, ON_ENGINE, readmeCommands, readmeYaml } from './support/readme.ts'
 
 const execute = promisify(execFile)
@@ -30,14 +29,6 @@ await t.test('the one label that the README shows opts a container in', async (t
   const labels = readmeYaml.map((text) => parse(text).services.web.labels)
   t.same(labels.map(optedIn), ['monitored'])
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 await t.test('its commands for a machine without Docker do what it says', { timeout: 150_000 }, async (t) => {
   const [app, healer] = [await freePort(), await freePort()]

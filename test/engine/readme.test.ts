@@ -1,21 +1,12 @@
 // README.md's commands for Docker, run as they stand, at ports that are free on this machine.
 import { execFile, spawn } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { freePort } from '../support/free-port.ts'
 import { ON_ENGINE, readmeYaml } from '../support/readme.ts'
 import { docker, waitFor } from './support/composition.ts'
 
 const execute = promisify(execFile)
-
-async function freePort(): Promise<string> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return String(port)
-}
 
 /** Services whose images are on this machine or are built here; the others would have to be pulled. */
 async function runnableServices(): Promise<readonly string[]> {
@@ -30,7 +21,7 @@ async function runnableServices(): Promise<readonly string[]> {
 
 await t.test('the README’s commands for Docker do what it says', { timeout: 300_000 }, async (t) => {
   const env: NodeJS.ProcessEnv = { ...process.env, CHECK_INTERVAL: '1' }
-  for (const name of ['SAMPLE_APP_PORT', 'HEALER_PORT', 'PROMETHEUS_PORT', 'GRAFANA_PORT']) env[name] = await freePort()
+  for (const name of ['SAMPLE_APP_PORT', 'HEALER_PORT', 'PROMETHEUS_PORT', 'GRAFANA_PORT']) env[name] = String(await freePort())
   const run = (command: string) => execute('sh', ['-c', command], { env, maxBuffer: 16 * 1024 * 1024 })
   const healerLog = async () => (await docker('logs', 'postern-healer-1')).toString()
   const [up, follow, slack, dryRun, down] = ON_ENGINE

@@ -1,9 +1,8 @@
 // Brings up compose/compose.yaml on the Docker Engine, for tests that look at it from outside as its operator would.
 import { execFile } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
+import { freePort } from '../../support/free-port.ts'
 
 const execute = promisify(execFile)
 
@@ -38,7 +37,7 @@ const QUICK = { CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '1', START_PERIOD: '5' }
 
 /** Brings up `services` with the healer's settings in `env`, and takes all down when the test ends. */
 export async function bringUp(t: Test, services: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Composition> {
-  const [app = 0, healer = 0, prometheus = 0] = await freePorts(3)
+  const [app, healer, prometheus] = [await freePort(), await freePort(), await freePort()]
   const settings = { ...QUICK, ...env, SAMPLE_APP_PORT: `${app}`, HEALER_PORT: `${healer}`, PROMETHEUS_PORT: `${prometheus}` }
   const compose = (...args: readonly string[]) => run('docker', ['compose', '-f', FILE, ...args], settings)
   if ((await compose('ps', '-q')) !== '')
@@ -66,21 +65,6 @@ export async function bringUp(t: Test, services: readonly string[], env: NodeJS.
 
 function parseLines<T>(text: string): T[] {
   return text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as T] : []))
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer().listen(0, () => resolve(server))
-        }),
-    ),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }
 
 /** Asks `look` again and again until it gives something; rejects after a minute and a half. */

@@ -1,0 +1,13 @@
+// Ports that nobody listens on at the moment, for programs that must be told one.
+
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+
+/** A port on the loopback address that was free just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
