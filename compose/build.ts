@@ -7,7 +7,7 @@ const PROGRAMS = ['proxy', 'healer', 'sample-app'] as const
 for (const program of PROGRAMS) {
   const { metafile } = await build({
     entryPoints: [`${program}/main.ts`],
-    outfile: `dist/${program}.js`,
+    outfile: `dist/${program}.mjs`,
     bundle: true,
     platform: 'node',
     target: 'node20',

@@ -103,7 +103,7 @@ await t.test(
     await fetch(`http://localhost:${all.app}/break?mode=crash`, { method: 'POST' })
     await all.said('restarted by Docker')
     t.notMatch(all.output(), /RESTARTING/)
-    execFileSync('pkill', ['-KILL', '-f', `${all.directory}/proxy.js serve`])
+    execFileSync('pkill', ['-KILL', '-f', `${all.directory}/proxy.mjs serve`])
     await all.said(/serving healer\.yaml[\s\S]*serving healer\.yaml/)
     await fetch(`http://localhost:${all.app}/break`, { method: 'POST' })
     await all.said('recovered: healthy')

@@ -54,7 +54,7 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
   await t.test('proxy: is alone in its container, as its PID 1', async (t) => {
     t.match(
       await inProxy('cat', '/proc/1/cmdline'),
-      /^node\0\/app\/proxy\.js\0serve|^\/usr\/local\/bin\/node\0\/app\/proxy\.js\0serve/,
+      /^node\0\/app\/proxy\.mjs\0serve|^\/usr\/local\/bin\/node\0\/app\/proxy\.mjs\0serve/,
     )
     const processes = await inProxy(
       'node',
@@ -124,9 +124,9 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
 
   await t.test('each image holds only its own program', async (t) => {
     for (const [image, file] of [
-      ['postern-proxy', 'proxy.js'],
-      ['postern-healer', 'healer.js'],
-      ['postern-sample-app', 'sample-app.js'],
+      ['postern-proxy', 'proxy.mjs'],
+      ['postern-healer', 'healer.mjs'],
+      ['postern-sample-app', 'sample-app.mjs'],
     ] as const) {
       const files = await docker(
         'run',
