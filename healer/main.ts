@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line of postern-healer. Reads the environment, and nothing else does.
+import { isIPv6 } from 'node:net'
 import { Command } from 'commander'
 import { pino } from 'pino'
 import { request } from 'undici'
@@ -22,14 +23,17 @@ program
   .action(async () => {
     const log = pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } })
     await run(readEnvironment(process.env), log)
+    // What has not finished within the bound is left: the Engine finishes a restart that is under way.
+    setTimeout(() => process.exit(0), 500).unref()
   })
 
 program
   .command('healthcheck')
   .description('exit 0 if the running healer’s loop is alive')
   .action(async () => {
-    const { port } = readEnvironment(process.env)
-    const { statusCode, body } = await request(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(5000) })
+    const { port, host = '127.0.0.1' } = readEnvironment(process.env)
+    const address = isIPv6(host) ? `[${host}]` : host
+    const { statusCode, body } = await request(`http://${address}:${port}/healthz`, { signal: AbortSignal.timeout(5000) })
     const text = (await body.text()).trim()
     if (statusCode !== 200) throw new Error(text)
     process.stdout.write(`${text}\n`)

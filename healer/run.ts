@@ -12,8 +12,8 @@ import { renderDuration } from './settings/duration.ts'
 import type { Environment } from './settings/environment.ts'
 import { openMemory } from './state/memory.ts'
 
-/** How long alerts that are under way may take to be delivered after a signal. */
-const STOP_TIMEOUT_MS = 5000
+/** How long what is under way may take after a signal: half of it for looks and restarts, half for alerts. */
+const STOP_TIMEOUT_MS = 6000
 
 /** Runs until SIGTERM or SIGINT. Rejects if it cannot start. */
 export async function run(environment: Environment, log: Logger): Promise<void> {
@@ -50,10 +50,20 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
   log.info(
     `Health monitor started — interval=${renderDuration(environment.intervalMs)}, threshold=${environment.retries} failures, status page on port ${environment.port}${environment.dryRun ? ', DRY RUN: nothing is restarted' : ''}`,
   )
-  await healer.run(stopping.signal)
-  await within(STOP_TIMEOUT_MS, Promise.all(receivers.map((receiver) => receiver.settled())))
+  const ran = healer.run(stopping.signal)
+  await Promise.race([aborted(stopping.signal), ran])
+  // A restart that is under way is the Engine's to finish; nobody waits for it here.
+  await within(STOP_TIMEOUT_MS / 2, ran)
+  await within(STOP_TIMEOUT_MS / 2, Promise.all(receivers.map((receiver) => receiver.settled())))
   server.close()
   log.info('stopped')
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 function createReceivers({ slackWebhookUrl }: Environment, log: Logger): readonly Receiver[] {

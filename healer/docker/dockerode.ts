@@ -1,4 +1,5 @@
 // `Docker` over dockerode. Reads answers with a schema: a field that the policy hides is a clear error, not `undefined`.
+import { Agent } from 'node:http'
 import Dockerode from 'dockerode'
 import { z } from 'zod'
 import { optedIn } from '../settings/labels.ts'
@@ -12,7 +13,11 @@ export type Patience = {
   readonly restartMs: number
 }
 
-const PATIENCE: Patience = { readMs: 10_000, restartMs: 120_000 }
+/** A restart takes as long as the container's own stop timeout; the proxy waits for it as long as this. */
+const PATIENCE: Patience = { readMs: 10_000, restartMs: 15 * 60_000 }
+
+/** Below the connections that the proxy takes from one client. */
+const MAX_SOCKETS = 32
 
 const summarySchema = z.object({
   Id: z.string(),
@@ -45,12 +50,14 @@ const detailSchema = z.object({
 
 /** Talks to the Docker API at `address`. Connects on demand. */
 export function connectDocker(address: DockerHost, { readMs, restartMs }: Patience = PATIENCE): Docker {
-  const docker = new Dockerode('socketPath' in address ? address : { ...address, protocol: 'http' })
+  const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+  const options = 'socketPath' in address ? { ...address, agent } : { ...address, protocol: 'http' as const, agent }
+  const docker = new Dockerode(options)
   const where = 'socketPath' in address ? `unix://${address.socketPath}` : `tcp://${address.host}:${address.port}`
   return {
     async list() {
       try {
-        const list = await docker.listContainers({ all: true, abortSignal: AbortSignal.timeout(readMs) })
+        const list = await within(readMs, (abortSignal) => docker.listContainers({ all: true, abortSignal }))
         return list.map((element) => readSummary(element)).filter(({ labels }) => optedIn(labels) !== undefined)
       } catch (error) {
         throw explain(error, where, readMs)
@@ -59,7 +66,7 @@ export function connectDocker(address: DockerHost, { readMs, restartMs }: Patien
     async inspect(id) {
       const container = docker.getContainer(id)
       try {
-        return readDetail(await container.inspect({ abortSignal: AbortSignal.timeout(readMs) }))
+        return readDetail(await within(readMs, (abortSignal) => container.inspect({ abortSignal })))
       } catch (error) {
         if (statusOf(error) === 404) return undefined
         throw explain(error, where, readMs)
@@ -67,13 +74,25 @@ export function connectDocker(address: DockerHost, { readMs, restartMs }: Patien
     },
     async restart(id) {
       try {
-        await docker.getContainer(id).restart({ abortSignal: AbortSignal.timeout(restartMs) })
+        await within(restartMs, (abortSignal) => docker.getContainer(id).restart({ abortSignal }))
         return { outcome: 'restarted' }
       } catch (error) {
         return explainRestart(error, where)
       }
     },
   }
+}
+
+/** An answer that is cut off in mid-body is never reported by the client; so its own time limit is watched beside it. */
+function within<T>(ms: number, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(ms)
+  return new Promise((resolve, reject) => {
+    const expire = () => reject(signal.reason)
+    signal.addEventListener('abort', expire, { once: true })
+    ask(signal)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', expire))
+  })
 }
 
 function readSummary(element: unknown): ContainerSummary {

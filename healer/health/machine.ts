@@ -78,7 +78,7 @@ export function step(state: HealthState, event: HealthEvent, nowMs: number, sett
         case 'success':
           return succeed(state, event.probe.reason, nowMs)
         case 'failure':
-          return fail(state, event.probe.reason, event.counted ? 1 : settings.retries, nowMs, settings)
+          return fail(state, event.probe.reason, event.counted, nowMs, settings)
         case 'unknown':
           return notKnown(state, event.probe.reason)
         default:
@@ -195,7 +195,8 @@ function notKnown(state: HealthState, reason: string): Step {
   }
 }
 
-function fail(state: HealthState, reason: string, threshold: number, nowMs: number, settings: HealthSettings): Step {
+function fail(state: HealthState, reason: string, counted: boolean, nowMs: number, settings: HealthSettings): Step {
+  const threshold = counted ? 1 : settings.retries
   const age = nowMs - (state.run?.sinceMs ?? nowMs)
   if (!state.succeeded && age < settings.startPeriodMs) {
     const news = state.health !== 'starting' || state.reason !== reason
@@ -209,6 +210,8 @@ function fail(state: HealthState, reason: string, threshold: number, nowMs: numb
     failures,
     firstFailureMs: state.firstFailureMs ?? nowMs,
     healthySinceMs: undefined,
+    // The Engine's own verdict is the operator's word; it needs no first success.
+    armed: state.armed || counted,
   }
   // Past the threshold only what changes is said.
   const effects = failures <= threshold || reason !== state.reason ? [say({ kind: 'failing', failures, threshold, reason })] : []
@@ -244,7 +247,11 @@ function considerRestart(state: HealthState, nowMs: number, settings: HealthSett
   const announced = state.notRestarting !== undefined && WAITS.includes(state.notRestarting)
   const restarting = announced ? [] : [say({ kind: 'restarting', failures: state.failures })]
   return {
-    state: { ...state, escalation: { ...escalation, restarts: escalation.restarts + 1, lastRestartMs: nowMs } },
+    state: {
+      ...state,
+      escalation: { ...escalation, restarts: escalation.restarts + 1, lastRestartMs: nowMs },
+      escalationBefore: escalation,
+    },
     // Remembered first: a healer that dies here does not forget that it has tried.
     effects: [REMEMBER, ...restarting, { type: 'restart' }],
   }
@@ -291,9 +298,9 @@ function endRestart(state: HealthState, ended: RestartOutcome, nowMs: number, se
       }
     }
     case 'waits': {
-      const restarts = Math.max(0, escalation.restarts - 1)
+      const before = state.escalationBefore ?? escalation
       const notBeforeMs = ended.why === 'budget' ? nowMs + BUDGET_WAIT_MS : state.notBeforeMs
-      const held = hold({ ...state, escalation: { ...escalation, restarts }, notBeforeMs }, ended.why, ended.message)
+      const held = hold({ ...state, escalation: before, notBeforeMs }, ended.why, ended.message)
       return { state: held.state, effects: [REMEMBER, ...held.effects] }
     }
     default:

@@ -34,6 +34,8 @@ export type HealthState = {
   /** From the first failure that led to a restart until a probe succeeds. */
   readonly incident: Incident | undefined
   readonly notRestarting: NotRestarting | undefined
+  /** The escalation before the restart that is under way, to be restored if it turns out not to have been attempted. */
+  readonly escalationBefore: Escalation | undefined
   /** No restart is asked for before this: the proxy's budget is spent. */
   readonly notBeforeMs: number
   readonly toldNeverHealthy: boolean
@@ -71,6 +73,7 @@ export function initialState(armed: boolean, escalation: Escalation = NO_ESCALAT
     armed,
     healthySinceMs: undefined,
     escalation,
+    escalationBefore: undefined,
     incident: undefined,
     notRestarting: undefined,
     notBeforeMs: 0,

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino'
 import { type ContainerDetail, type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
 import type { Happening } from '../health/happening.ts'
-import { type Effect, type HealthEvent, nextProbeMs, step } from '../health/machine.ts'
+import { type Effect, type HealthEvent, nextProbeMs, type RestartOutcome, step } from '../health/machine.ts'
 import { type HealthState, initialState } from '../health/state.ts'
 import { chooseProbe, describeProbe, type Probe, type Surroundings } from '../probe/choose.ts'
 import { probeDocker } from '../probe/docker.ts'
@@ -43,7 +43,7 @@ export type WatchOptions = {
 
 /** Watches until `signal` aborts or the container is gone. Never rejects for what Docker or the container does. */
 export async function watch(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const watcher = createWatcher(options)
+  const watcher = createWatcher(options, signal)
   while (!signal.aborted) {
     const next = await watcher.look()
     if (next === 'gone') return
@@ -51,7 +51,10 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
   }
 }
 
-function createWatcher(options: WatchOptions) {
+/** Who is told to stop begins nothing. */
+const STOPPING: RestartOutcome = { outcome: 'waits', why: 'gone', message: 'it is not watched any more' }
+
+function createWatcher(options: WatchOptions, signal: AbortSignal) {
   const { docker, clock, memory, environment, log, report } = options
   const container = options.summary()
   const { settings, problems } = readLabels(container.labels, environment)
@@ -78,7 +81,7 @@ function createWatcher(options: WatchOptions) {
         return memory.remember(options.summary(), { armed: state.armed, escalation: state.escalation })
       case 'restart': {
         const order = { id: container.id, startedAt: state.run?.startedAt, failedToStart: state.incident?.failedToStart ?? false }
-        const outcome = await carryOutRestart(docker, clock, order)
+        const outcome: RestartOutcome = signal.aborted ? STOPPING : await carryOutRestart(docker, clock, order)
         await apply({ type: 'restart-ended', outcome })
         if (outcome.outcome === 'restarted') await options.refresh()
         return

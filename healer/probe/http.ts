@@ -37,6 +37,9 @@ export function probeHttp({ address, port, path, status, timeoutMs }: HttpProbe)
     let answered: number | undefined
     const fail = (error: NodeJS.ErrnoException) => end(signal.aborted ? tooLate(answered, timeoutMs) : explain(error))
     sent.on('error', fail)
+    // A switch of protocols, or a close without a word, is neither an answer nor an error to Node.
+    sent.on('upgrade', () => end(failure('answered 101')))
+    sent.on('close', () => end(failure('connection closed before the answer was complete')))
     sent.on('response', (response) => {
       answered = response.statusCode ?? 0
       const verdict = judge(answered, response.headers.location, status)

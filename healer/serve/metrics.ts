@@ -63,6 +63,7 @@ export function createHealerMetrics(): HealerMetrics {
         for (const name of HEALTHS) health.set({ container, health: name }, state.health === name ? 1 : 0)
         if (state.notRestarting) held.set({ container, reason: state.notRestarting }, 1)
         problems.set({ container }, wrong.length)
+        if (state.health === 'unknown') continue
         if (last) duration.set({ container }, last.durationMs / 1000)
         if (last && last.result !== 'unknown') success.set({ container }, last.result === 'success' ? 1 : 0)
       }

@@ -54,10 +54,12 @@ function createBoundedServer(answer: (request: IncomingMessage) => Promise<Answe
       inTurn.delete(socket)
       if (closing.has(socket)) socket.destroySoon()
     })
-    void answer(request).then((made) => {
-      if (made.status === 400) closing.add(socket)
-      send(response, made, closing.has(socket))
-    })
+    answer(request)
+      .then((made) => {
+        if (made.status === 400) closing.add(socket)
+        send(response, made, closing.has(socket))
+      })
+      .catch(() => socket.destroy())
   })
   server.maxConnections = MAX_CONNECTIONS
   // Their size is bounded; a bound on their number would hide those beyond it from the checks.

@@ -42,7 +42,7 @@ function shortDirectory(t: Test): string {
 }
 
 /** An API that answers each request as `answer` says, with what was asked of it. */
-async function startApi(t: Test, answer: RequestListener) {
+async function startApi(t: Test, answer: RequestListener, readMs = 200) {
   const socketPath = join(shortDirectory(t), 'api.sock')
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -56,7 +56,7 @@ async function startApi(t: Test, answer: RequestListener) {
     server.closeAllConnections()
     server.close()
   })
-  return { docker: connectDocker({ socketPath }, { readMs: 200, restartMs: 200 }), asked }
+  return { docker: connectDocker({ socketPath }, { readMs, restartMs: 200 }), asked }
 }
 
 const json =
@@ -149,4 +149,33 @@ await t.test('a Docker that does not answer is an error after a while, and a res
   await t.rejects(docker.list(), { name: 'DockerError', message: /api\.sock did not answer within 0\.2 s$/ })
   await t.rejects(docker.inspect(ID), { name: 'DockerError', message: /did not answer within 0\.2 s$/ })
   t.match(await docker.restart(ID), { outcome: 'unanswered' })
+})
+
+await t.test('an answer that is cut off in mid-body is an error, not a wait without end', async (t) => {
+  const { docker } = await startApi(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': 1000 }).write('[{"Id"')
+    setTimeout(() => response.destroy(), 20)
+  })
+  await t.rejects(docker.list(), { name: 'DockerError' })
+  await t.rejects(docker.inspect(ID), { name: 'DockerError' })
+  t.match(await docker.restart(ID), { outcome: 'unanswered' })
+})
+
+await t.test('many calls at once stay below the connections that the proxy takes', async (t) => {
+  let [open, most] = [0, 0]
+  const { docker } = await startApi(
+    t,
+    (request, response) => {
+      open += 1
+      most = Math.max(most, open)
+      setTimeout(() => {
+        open -= 1
+        json(200, INSPECTED)(request, response)
+      }, 5)
+    },
+    20_000,
+  )
+  const details = await Promise.all(Array.from({ length: 100 }, () => docker.inspect(ID)))
+  t.equal(details.filter(Boolean).length, 100)
+  t.ok(most <= 32, `${most} at once`)
 })

@@ -92,6 +92,14 @@ await t.test('a body that never ends is a failure, and one that is long is not r
   t.same(await probe(endless.port), { result: 'success', reason: 'answered 200' })
 })
 
+await t.test('a switch of protocols, and a close without a word, are failures, and end', async (t) => {
+  const switches = await rawServer(t, 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n', false)
+  t.same(await probe(switches), { result: 'failure', reason: 'answered 101' })
+  t.same(await probe(await rawServer(t, '')), { result: 'failure', reason: 'connection closed before the answer was complete' })
+  const early = await rawServer(t, 'HTTP/1.1 103 Early Hints\r\n\r\n', false)
+  t.same(await probe(early), { result: 'failure', reason: 'no answer within 0.3 s' })
+})
+
 await t.test('a broken connection, a refusal and nonsense are failures, each in its words', async (t) => {
   const gone = await startServer(t)
   gone.handler = (request) => request.socket.destroy()

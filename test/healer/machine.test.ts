@@ -95,6 +95,30 @@ await t.test('a restart that waits does not count, and is announced once', async
   t.equal(ill.words.filter((word) => word === 'not-restarting').length, 1)
 })
 
+await t.test('a restart that waits leaves the backoff as it was', async (t) => {
+  const before = { restarts: 4, lastRestartMs: -1_000_000, gaveUp: false }
+  const ill = play({ ...initialState(true, before), run: run('a', -2_000_000), failures: 2 }, [
+    [1, probed('failure')],
+    [2, { type: 'restart-ended', outcome: { outcome: 'waits', why: 'unreachable', message: 'no proxy' } }],
+  ])
+  t.same(ill.state.escalation, before)
+  t.ok(play(ill.state, [[3, probed('failure')]]).words.includes('restart'), 'tried again at the next failure')
+})
+
+await t.test('the Engine’s verdict needs no first success, and arms nothing else', async (t) => {
+  const { words } = play(initialState(false), [
+    [0, observed(run('a', -60_000))],
+    [1, probed('failure', true)],
+  ])
+  t.ok(words.includes('restart'))
+  t.notOk(
+    play(initialState(false), [
+      [0, observed(run('a', -60_000))],
+      ...[1, 2, 3].map((i) => [i, probed('failure')] as const),
+    ]).words.includes('restart'),
+  )
+})
+
 await t.test('a spent budget of the proxy’s is waited on, not hammered', async (t) => {
   const spent: HealthEvent = { type: 'restart-ended', outcome: { outcome: 'waits', why: 'budget', message: 'spent' } }
   const ill = play(initialState(true), [

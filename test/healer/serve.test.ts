@@ -66,6 +66,15 @@ await t.test('metrics follow what happens', async (t) => {
   t.equal(await value('postern_healer_container_health{container="web",health="healthy"}'), 0)
 })
 
+await t.test('a container that has stopped has no probe in the metrics', async (t) => {
+  const { get, bench } = await startApp(t)
+  const [web] = bench.docker.containers.values()
+  if (!web) throw new Error('there is web')
+  web.detail = { ...web.detail, status: 'exited' }
+  await bench.clock.advance(15_000)
+  t.notMatch(await (await get('/metrics')).text(), /^postern_healer_probe_success\{/m)
+})
+
 await t.test('/healthz fails when the loop does not come round, /readyz until all was looked at once', async (t) => {
   const { healer, metrics, get } = await startApp(t)
   t.equal((await get('/healthz')).status, 200)
