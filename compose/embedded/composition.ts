@@ -1,7 +1,7 @@
 // Runs compose/compose.yaml without Docker: proxy, healer and sample app are the very same programs, as plain processes,
 // over an embedded engine on a unix socket. For trying and testing: nothing is confined.
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -51,6 +51,7 @@ export async function startComposition({ env, onLine }: CompositionOptions): Pro
   const directory = mkdtempSync(join(tmpdir(), 'postern-'))
   // As root, services run as users of their own, who must get in.
   if (isRoot) chmodSync(directory, 0o755)
+  const { place, specs } = prepare(directory, project, env)
   const undertaker = spawn(process.execPath, ['--import=tsx', join(import.meta.dirname, 'undertaker.ts'), directory], {
     detached: true,
     stdio: ['pipe', 'ignore', 'inherit'],
@@ -58,12 +59,7 @@ export async function startComposition({ env, onLine }: CompositionOptions): Pro
   const buried = new Promise<void>((resolve) => undertaker.once('exit', () => resolve()))
   const onProcess = (pid: number, event: 'started' | 'ended') =>
     void undertaker.stdin.write(`${event === 'started' ? '+' : '-'}${pid}\n`)
-
-  const place = createPlace(directory, project)
-  const containers = project.services.map((service) => {
-    const spec = place.specOf(service, env)
-    return new ProcessContainer(spec, (line) => onLine(service.name, line), onProcess)
-  })
+  const containers = specs.map(({ service, spec }) => new ProcessContainer(spec, (line) => onLine(service, line), onProcess))
   const server = createEngineServer(() => containers)
   await new Promise<void>((resolve) => server.listen(place.engineSocket, resolve))
   chmodSync(place.engineSocket, 0o600)
@@ -90,6 +86,17 @@ export async function startComposition({ env, onLine }: CompositionOptions): Pro
     directory,
     engineSocket: place.engineSocket,
     stop,
+  }
+}
+
+/** Lays out the run's directory; where that fails, nothing of it stays. */
+function prepare(directory: string, project: Project, env: CompositionOptions['env']) {
+  try {
+    const place = createPlace(directory, project)
+    return { place, specs: project.services.map((service) => ({ service: service.name, spec: place.specOf(service, env) })) }
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true })
+    throw error
   }
 }
 
