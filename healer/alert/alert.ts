@@ -37,17 +37,12 @@ export function alertFor(container: string, happening: Happening, atMs: number):
     case 'recovered':
       return alert('recovered', 'recovered', recovered(container, happening))
     case 'restart-failed':
-      if (!happening.first) return undefined
-      return alert(
-        'restart failed',
-        'critical',
-        `${container} could not be restarted: ${happening.message} It is tried again, with growing pauses, up to ${happening.maxRestarts} times.`,
-      )
+      return happening.first ? alert('restart failed', 'critical', restartFailed(container, happening)) : undefined
     case 'gave-up':
       return alert(
         'gave up',
         'critical',
-        `${container} is still ill (${happening.reason}) after ${happening.restarts} restarts; no more are made. Restart or recreate it by hand once it is mended.`,
+        `${container} is ill (${happening.reason}), and ${happening.restarts} attempts to restart it have not brought ten healthy minutes; no more are made. Restart or recreate it by hand once it is mended.`,
       )
     case 'never-healthy':
       return alert(
@@ -58,6 +53,15 @@ export function alertFor(container: string, happening: Happening, atMs: number):
     default:
       return undefined
   }
+}
+
+function restartFailed(
+  container: string,
+  { message, attempt, maxRestarts }: Extract<Happening, { kind: 'restart-failed' }>,
+): string {
+  const next =
+    attempt < maxRestarts ? `It is tried again, with growing pauses, up to ${maxRestarts} times.` : 'That was the last attempt.'
+  return `${container} could not be restarted: ${message}. ${next}`
 }
 
 function recovered(container: string, { restarts, afterMs, sinceFailureMs }: Extract<Happening, { kind: 'recovered' }>): string {

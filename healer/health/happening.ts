@@ -79,7 +79,7 @@ function words(name: string, happening: Happening): { level: Level; text: string
     case 'gave-up':
       return {
         level: 'error',
-        text: `${name} — gave up after ${times(happening.restarts, 'restart')} without recovery (${happening.reason}); restart or recreate it by hand once it is mended`,
+        text: `${name} — gave up after ${times(happening.restarts, 'attempt')} to restart it without ten healthy minutes in between (${happening.reason}); restart or recreate it by hand once it is mended`,
       }
     case 'never-healthy':
       return {

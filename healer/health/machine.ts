@@ -109,6 +109,8 @@ function observe(
     // The Engine counts up for its own restart policy and sets the count to zero for a restart that was asked for.
     const by = event.run.restartCount > state.run.restartCount ? 'docker' : 'someone'
     next = beginRun(next, event.run)
+    // What comes of this run is not the doing of a restart of ours.
+    if (next.incident) next = { ...next, incident: { ...next.incident, restarts: 0 } }
     effects.push(say({ kind: 'new-run', by }))
     if (by === 'someone') {
       next = { ...next, escalation: NO_ESCALATION, notBeforeMs: 0 }

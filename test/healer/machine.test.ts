@@ -105,6 +105,18 @@ await t.test('a restart that waits leaves the backoff as it was', async (t) => {
   t.ok(play(ill.state, [[3, probed('failure')]]).words.includes('restart'), 'tried again at the next failure')
 })
 
+await t.test('what an operator’s restart mended is not credited to the healer', async (t) => {
+  const restarted: HealthEvent = { type: 'restart-ended', outcome: { outcome: 'restarted', run: run('b', 5), tookMs: 1 } }
+  const ill = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    ...[1, 2, 3].map((i) => [i, probed('failure')] as const),
+    [5, restarted],
+  ])
+  const step1 = step(ill.state, observed(run('c', 50_000)), 50_000, settings)
+  const step2 = step(step1.state, probed('success'), 60_000, settings)
+  t.match(step2.effects, [{ happening: { kind: 'recovered', restarts: 0, sinceFailureMs: 59_999 } }])
+})
+
 await t.test('the Engine’s verdict needs no first success, and arms nothing else', async (t) => {
   const { words } = play(initialState(false), [
     [0, observed(run('a', -60_000))],

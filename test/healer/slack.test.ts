@@ -111,8 +111,12 @@ const told: [Happening, Partial<Alert> | undefined][] = [
     },
   ],
   [
-    { kind: 'restart-failed', message: 'no.', attempt: 1, maxRestarts: 5, first: true },
-    { event: 'restart failed', severity: 'critical' },
+    { kind: 'restart-failed', message: 'no', attempt: 1, maxRestarts: 5, first: true },
+    {
+      event: 'restart failed',
+      severity: 'critical',
+      message: 'web could not be restarted: no. It is tried again, with growing pauses, up to 5 times.',
+    },
   ],
   [{ kind: 'restart-failed', message: 'no.', attempt: 2, maxRestarts: 5, first: false }, undefined],
   [
