@@ -213,7 +213,7 @@ function createPlace(directory: string, project: Project) {
 
 /** What a process needs of the machine, and nothing else of the environment it is started from. */
 function surroundings(env: CompositionOptions['env']): Record<string, string> {
-  const names = ['PATH', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'NODE_V8_COVERAGE']
+  const names = ['PATH', 'TMPDIR', 'NODE_EXTRA_CA_CERTS']
   return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
 }
 
