@@ -18,7 +18,7 @@ export type Mount = { readonly source: string; readonly destination: string }
 /** All containers in scope, running or not, with the Engine's own words for each. Throws `EngineError`. */
 export async function listInScope(engine: Engine, scope: readonly Selector[]): Promise<readonly Listed[]> {
   const path = `/containers/json?all=1${filtersParameter(scopeFilters(scope))}`
-  const answer = await engine.ask({ method: 'GET', path, timeoutMs: READ_TIMEOUT_MS })
+  const answer = await engine.ask({ method: 'GET', path, isRead: true, timeoutMs: READ_TIMEOUT_MS })
   if (answer.status !== 200) throw new EngineError('answer', `the Engine answered ${answer.status} to a list of containers`)
   return keepInScope(parseJson(answer.body), scope).map(({ listed }) => listed)
 }
@@ -34,7 +34,7 @@ export function keepInScope(list: unknown, scope: readonly Selector[]): readonly
 
 /** The container with `id` as it is now; `undefined` when it is gone. Throws `EngineError`. */
 export async function inspectContainer(engine: Engine, id: ContainerId): Promise<Inspected | undefined> {
-  const answer = await engine.ask({ method: 'GET', path: `/containers/${id}/json`, timeoutMs: READ_TIMEOUT_MS })
+  const answer = await engine.ask({ method: 'GET', path: `/containers/${id}/json`, isRead: true, timeoutMs: READ_TIMEOUT_MS })
   if (answer.status === 404) return undefined
   const body = record(answer.status === 200 ? parseJson(answer.body) : undefined)
   const inspectedId = parseContainerId(body.Id)

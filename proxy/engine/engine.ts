@@ -1,12 +1,15 @@
 // The connection to the Engine's socket. Sends what `forward` and `containers` built and bounds what comes back.
 // Never sees a client's bytes.
 import { errors, Pool } from 'undici'
+import type { Method } from '../request/catalogue.ts'
 
 export type EngineRequest = {
-  readonly method: 'GET' | 'POST'
+  readonly method: Method
   /** Built from typed values; see `requestPath`. */
   readonly path: string
-  /** Milliseconds until the answer's head must have come. */
+  /** Reads wait in turn, a few at a time; what is no read goes out at once, so that reads never wait for a slow one. */
+  readonly isRead: boolean
+  /** Milliseconds until the whole answer must have come, waiting for a turn included. */
   readonly timeoutMs: number
 }
 
@@ -27,6 +30,11 @@ export const READ_TIMEOUT_MS = 30_000
 
 /** The largest answer that is taken in, bytes. A list of a thousand containers is about 2 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+const CONNECT_TIMEOUT_MS = 5000
+
+/** Requests to the Engine under way at once, of one client's. */
+const MAX_READS = 16
+const MAX_WRITES = 128
 
 /** The Engine could not be asked, did not answer in time, or answered what cannot be read. */
 export class EngineError extends Error {
@@ -38,36 +46,44 @@ export class EngineError extends Error {
   }
 }
 
-/** Connects on demand to the Engine's unix socket at `socketPath`. */
-export function connectEngine(socketPath: string): Engine {
-  const pool = new Pool('http://engine', {
-    socketPath,
-    connections: 16,
-    pipelining: 1,
-    connect: { timeout: 5000, socketPath },
-    bodyTimeout: READ_TIMEOUT_MS,
-    maxResponseSize: MAX_ANSWER_BYTES,
-  })
+/** Connects on demand to the Engine's unix socket at `socketPath`. `onAsked` hears of every try whether the socket was reached. */
+export function connectEngine(socketPath: string, onAsked: (reached: boolean) => void = () => undefined): Engine {
+  const open = (connections: number) =>
+    new Pool('http://engine', {
+      socketPath,
+      connections,
+      pipelining: 1,
+      connect: { timeout: CONNECT_TIMEOUT_MS, socketPath },
+      // The time is kept by the signal of each request, for the whole of it.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxResponseSize: MAX_ANSWER_BYTES,
+    })
+  const [reads, writes] = [open(MAX_READS), open(MAX_WRITES)]
   return {
-    async ask({ method, path, timeoutMs }) {
+    async ask({ method, path, isRead, timeoutMs }) {
+      const signal = AbortSignal.timeout(timeoutMs)
+      const headers = { accept: 'application/json' }
       try {
-        const answer = await pool.request({ method, path, headersTimeout: timeoutMs, headers: { accept: 'application/json' } })
+        const answer = await (isRead ? reads : writes).request({ method, path, headers, signal })
+        onAsked(true)
         return { status: answer.statusCode, headers: answer.headers, body: await answer.body.text() }
       } catch (error) {
-        throw explain(error, socketPath)
+        const explained = explain(error, socketPath)
+        onAsked(explained.kind !== 'unreachable')
+        throw explained
       }
     },
-    close: () => pool.destroy(),
+    close: async () => void (await Promise.all([reads.destroy(), writes.destroy()])),
   }
 }
 
 function explain(error: unknown, socketPath: string): EngineError {
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
-    return new EngineError('timeout', 'the Engine did not answer in time', { cause: error })
+  const { name, code, syscall, message } = error as NodeJS.ErrnoException
+  if (name === 'TimeoutError') return new EngineError('timeout', 'the Engine did not answer in time', { cause: error })
+  if (syscall === 'connect' || error instanceof errors.ConnectTimeoutError) {
+    return new EngineError('unreachable', `the Engine does not answer at ${socketPath}: ${code}`, { cause: error })
   }
-  if (error instanceof errors.ResponseExceededMaxSizeError || error instanceof errors.HTTPParserError) {
-    return new EngineError('answer', `the Engine's answer cannot be read: ${error.message}`, { cause: error })
-  }
-  const { code, message } = error as NodeJS.ErrnoException
-  return new EngineError('unreachable', `the Engine does not answer at ${socketPath}: ${code ?? message}`, { cause: error })
+  const why = error instanceof errors.SocketError ? 'it closed the connection before its answer was whole' : message
+  return new EngineError('answer', `the Engine's answer cannot be read: ${why}`, { cause: error })
 }

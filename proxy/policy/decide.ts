@@ -1,10 +1,10 @@
 // Step 2, decide: whether a request may pass, and as what. Pure and total; every way out but one is a refusal.
 // An `Approved` can be made nowhere else, and nothing else can be forwarded.
-import type { ApiRequest, ApiVersion, QueryValue } from '../request/api-request.ts'
-import type { OperationId } from '../request/catalogue.ts'
+import type { ApiRequest, ApiVersion, ObjectName, QueryValue } from '../request/api-request.ts'
+import { type Filters, hasContainer, type OperationId } from '../request/catalogue.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
-import { matchesName } from './name-pattern.ts'
-import type { Limit, Policy, Rule, Selector, Show } from './policy.ts'
+import { fieldsBelow, matchesName } from './name-pattern.ts'
+import type { AllowedValues, Limit, Policy, Rule, Selector, Show } from './policy.ts'
 import { type ContainerId, inScope, type Listed, matchesCondition, type Target } from './target.ts'
 
 declare const approved: unique symbol
@@ -15,6 +15,7 @@ export type Approved = {
   readonly operation: OperationId
   /** The container that was judged; absent where the operation has none. */
   readonly container?: ContainerId
+  readonly names: ReadonlyMap<string, ObjectName>
   readonly version?: ApiVersion
   readonly query: ReadonlyMap<string, QueryValue>
   readonly show: Show
@@ -28,7 +29,8 @@ export type Approved = {
 /** One forwarded write, as budgets count it. `atMs` is milliseconds since 1970. */
 export type Charge = {
   readonly client: string
-  readonly container: string
+  /** The container's name; absent where the operation is about none. */
+  readonly container?: string
   readonly operation: OperationId
   readonly atMs: number
 }
@@ -58,12 +60,14 @@ export function decide(policy: Policy, request: ApiRequest, known: Known, ledger
   }
   const badQuery = checkQuery(policy, request, rule)
   if (badQuery) return badQuery
-  if (request.container === undefined) return approve(policy, request, rule)
+  const isRead = operation.kind === 'reads'
+  if (!hasContainer(operation))
+    return isRead ? approve(policy, request, rule) : decideCharge(policy, request, rule, ledger, nowMs)
 
-  if (known.target === 'not asked') return { verdict: 'resolve', need: operation.kind === 'writes' ? 'inspected' : 'listed' }
+  if (known.target === 'not asked') return { verdict: 'resolve', need: isRead ? 'listed' : 'inspected' }
   if (known.target === 'not found') return noSuchContainer(request)
   if (!inScope(policy.scope, known.container)) return noSuchContainer(request)
-  if (operation.kind === 'reads') return approve(policy, request, rule, known.container.id)
+  if (isRead) return approve(policy, request, rule, known.container.id)
   if (known.target === 'listed') return { verdict: 'resolve', need: 'inspected' }
   return decideWrite(policy, request, rule, known.container, ledger, nowMs)
 }
@@ -93,9 +97,21 @@ function decideWrite(
   if (rule.when.length > 0 && !rule.when.some((condition) => matchesCondition(condition, judged))) {
     return refuse(409, 'policy.when', `${id}: ${name} is ${target.state}, which is not what \`when:\` asks for`)
   }
-  const spent = checkBudget(policy, rule, id, name, ledger, nowMs)
-  if (spent) return spent
-  return approve(policy, request, rule, target.id, { client: policy.client, container: name, operation: id, atMs: nowMs })
+  return decideCharge(policy, request, rule, ledger, nowMs, target)
+}
+
+/** The budget is the last to be asked, so that a request that is refused anyway costs nothing. */
+function decideCharge(
+  policy: Policy,
+  request: ApiRequest,
+  rule: Rule,
+  ledger: readonly Charge[],
+  nowMs: number,
+  target?: Target,
+): Approved | Refusal {
+  const container = target && { container: target.names[0] ?? target.id }
+  const charge = { client: policy.client, operation: request.operation.id, atMs: nowMs, ...container }
+  return checkBudget(rule, charge, ledger) ?? approve(policy, request, rule, target?.id, charge)
 }
 
 function approve(policy: Policy, request: ApiRequest, rule: Rule, container?: ContainerId, charge?: Charge): Approved {
@@ -103,6 +119,7 @@ function approve(policy: Policy, request: ApiRequest, rule: Rule, container?: Co
     verdict: 'allow',
     operation: request.operation.id,
     query: request.query,
+    names: request.names,
     show: rule.show ?? [],
     scope: policy.scope,
     ...(request.version === undefined ? {} : { version: request.version }),
@@ -115,7 +132,9 @@ function checkQuery(policy: Policy, request: ApiRequest, rule: Rule): Refusal | 
   const id = request.operation.id
   for (const [key, given] of request.query) {
     const allowed = rule.query.get(key)
-    const wrong = allowed === undefined ? 'is not listed' : checkValue(given, allowed, rule)
+    const type = request.operation.query[key]
+    const wrong =
+      allowed === undefined ? 'is not listed' : checkValue(given, allowed, rule.show, typeof type === 'object' ? type : {})
     if (wrong) {
       return refuse(
         403,
@@ -127,51 +146,53 @@ function checkQuery(policy: Policy, request: ApiRequest, rule: Rule): Refusal | 
   return undefined
 }
 
-function checkValue(given: QueryValue, allowed: NonNullable<ReturnType<Rule['query']['get']>>, rule: Rule): string | undefined {
+/** What is wrong with a value, as the end of a sentence; `undefined` where nothing is. `filters` says which field each tells of. */
+function checkValue(given: QueryValue, allowed: AllowedValues, show: Show | undefined, filters: Filters): string | undefined {
   if (given.type === 'boolean' && allowed.type === 'boolean') {
     return allowed.values.includes(given.value) ? undefined : `may not be ${given.value}`
   }
   if (given.type === 'integer' && allowed.type === 'integer') {
-    return given.value >= allowed.min && given.value <= allowed.max ? undefined : `may only be ${allowed.min} to ${allowed.max}`
+    const fits = allowed.ranges.some(({ min, max }) => given.value >= min && given.value <= max)
+    return fits
+      ? undefined
+      : `may only be ${allowed.ranges.map(({ min, max }) => (min === max ? min : `${min} to ${max}`)).join(' or ')}`
+  }
+  if (given.type === 'text' && allowed.type === 'text') {
+    return allowed.patterns.some((pattern) => matchesName(pattern, given.value)) ? undefined : 'has a value that is not listed'
   }
   if (given.type === 'filters' && allowed.type === 'filters') {
     for (const [name, values] of given.value) {
       if (!allowed.names.includes(name)) return `may not filter by ${name}`
-      if (name === 'label' && !values.every((value) => showsLabel(rule.show, value)))
-        return 'may only filter by labels that are shown'
+      const field = filters[name]
+      if (field === undefined || !values.every((value) => showsFiltered(show, field, value)))
+        return `may only filter by ${name} where that is shown`
     }
     return undefined
   }
   return 'has another type'
 }
 
-/** A filter on a label that is not shown would tell of it. `value` is `name` or `name=value`. */
-function showsLabel(show: Show | undefined, value: string): boolean {
-  if (show === undefined) return false
-  if (show === 'all') return true
-  const name = value.split('=', 1)[0] ?? ''
-  return show.some((field) => field.name === 'Labels' && showsField(field.fields, name))
+/** A filter on what is not shown would tell of it. In `field`, `*` is what stands before the `=` of the value. */
+function showsFiltered(show: Show | undefined, field: string, value: string): boolean {
+  let fields = show ?? []
+  for (const part of field.split('.')) {
+    if (fields === 'all') return true
+    const below = fieldsBelow(fields, part === '*' ? (value.split('=', 1)[0] ?? '') : part)
+    if (below === undefined) return false
+    fields = below
+  }
+  return fields === 'all' || field.endsWith('*')
 }
 
-function showsField(fields: Show, name: string): boolean {
-  return fields === 'all' || fields.some((field) => matchesName(field.name, name))
-}
-
-function checkBudget(
-  policy: Policy,
-  rule: Rule,
-  operation: OperationId,
-  container: string,
-  ledger: readonly Charge[],
-  nowMs: number,
-): Refusal | undefined {
-  const own = ledger.filter((charge) => charge.client === policy.client && charge.operation === operation)
+function checkBudget({ budget }: Rule, charge: Charge, ledger: readonly Charge[]): Refusal | undefined {
+  const { client, container, operation, atMs } = charge
+  const own = ledger.filter((other) => other.client === client && other.operation === operation)
   const limits: readonly (readonly [Limit | undefined, readonly Charge[], string])[] = [
-    [rule.budget?.container, own.filter((charge) => charge.container === container), `for ${container}`],
-    [rule.budget?.client, own, `of ${policy.client}`],
+    [budget?.container, own.filter((other) => other.container === container), `for ${container}`],
+    [budget?.client, own, `of ${client}`],
   ]
   for (const [limit, charges, whose] of limits) {
-    const waitMs = limit ? waitFor(limit, charges, nowMs) : 0
+    const waitMs = limit ? waitFor(limit, charges, atMs) : 0
     if (waitMs > 0) {
       const retryAfterSeconds = Math.ceil(waitMs / 1000)
       const reason = `${operation}: the budget ${whose} is spent (${limit?.count} in ${(limit?.windowMs ?? 0) / 1000} s); try again in ${retryAfterSeconds} s`

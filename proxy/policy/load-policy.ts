@@ -1,11 +1,12 @@
 // Reads a policy file and runs its tests. A policy that fails in any way does not come out of here.
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { type PolicyError, parsePolicy, renderPolicyErrors } from './parse-policy.ts'
+import { parsePolicy } from './parse-policy.ts'
 import type { Policy } from './policy.ts'
+import { renderPolicyErrors } from './policy-error.ts'
 import { runPolicyTests } from './run-tests.ts'
 
-/** A policy cannot be used; the message has a line for each reason, with file, line and column. */
+/** A policy cannot be used; the message tells each reason with file, line, column and the words in question. */
 export class PolicyFileError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -17,9 +18,9 @@ export class PolicyFileError extends Error {
 export async function loadPolicy(file: string): Promise<Policy> {
   const text = await readText(file)
   const parsed = parsePolicy(text, basename(file))
-  if ('errors' in parsed) throw new PolicyFileError(renderPolicyErrors(file, parsed.errors))
-  const failed: PolicyError[] = runPolicyTests(parsed.policy).map(({ line, message }) => ({ line, column: 1, message }))
-  if (failed.length > 0) throw new PolicyFileError(renderPolicyErrors(file, failed))
+  if ('errors' in parsed) throw new PolicyFileError(renderPolicyErrors(file, text, parsed.errors))
+  const failed = runPolicyTests(parsed.policy)
+  if (failed.length > 0) throw new PolicyFileError(renderPolicyErrors(file, text, failed))
   return parsed.policy
 }
 

@@ -4,5 +4,5 @@ import { closestMatch } from 'leven'
 /** The candidate with the fewest edits from `word`, if it is near enough to be what was meant; of equals, the one as long. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const byLength = [...candidates].sort((a, b) => Math.abs(a.length - word.length) - Math.abs(b.length - word.length))
-  return closestMatch(word, byLength, { maxDistance: Math.max(2, Math.floor(word.length / 3)) })
+  return closestMatch(word, byLength, { maxDistance: Math.max(2, Math.floor(word.length / 4)) })
 }

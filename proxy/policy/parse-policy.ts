@@ -1,63 +1,56 @@
 // Reads a policy's YAML into a `Policy`, or into errors that say where, what was found and what was expected.
 // Never returns half a policy.
 import { createHash } from 'node:crypto'
-import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, isMap, isPair, isScalar, parseDocument, visit } from 'yaml'
 import type { z } from 'zod'
 import { CATALOGUE, type OperationId } from '../request/catalogue.ts'
 import { nearest } from './nearest.ts'
 import type { Policy, PolicyTest, Rule } from './policy.ts'
-import { policySchema, type RawPolicy } from './schema.ts'
-
-export type PolicyError = { readonly line: number; readonly column: number; readonly message: string }
+import type { PolicyError, Span } from './policy-error.ts'
+import { notForThisOperation, policySchema, type RawPolicy } from './schema.ts'
 
 export type ParsedPolicy = { readonly policy: Policy } | { readonly errors: readonly PolicyError[] }
 
 /** Reads `text`, which came from `file`. The policy's own tests are not run here. */
 export function parsePolicy(text: string, file: string): ParsedPolicy {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', merge: false })
-  const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => ({ offset: pos[0], message }))
-  const unsafe = [...syntax, ...refuseByConstruction(document)]
-  if (unsafe.length > 0) return { errors: unsafe.map(({ offset, message }) => ({ ...position(lines, offset), message })) }
+  const document = parseDocument(text, { prettyErrors: false, version: '1.2', merge: false })
+  const unreadable = [...syntaxErrors(document, text), ...refuseByConstruction(document)]
+  if (unreadable.length > 0) return { errors: unreadable }
   const result = policySchema.safeParse(document.toJS())
-  if (!result.success) {
-    return { errors: result.error.issues.flatMap((issue) => explain(issue, document, lines)) }
-  }
+  if (!result.success) return { errors: result.error.issues.flatMap((issue) => explain(issue, document)) }
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
-  const testLine = (index: number) => position(lines, offsetOf(document, ['tests', index])).line
-  return { policy: buildPolicy(result.data, file, hash, testLine) }
+  return { policy: buildPolicy(result.data, file, hash, (index) => spanOf(document, ['tests', index])) }
 }
 
-/** `file:line:column: message`, one per line. */
-export function renderPolicyErrors(file: string, errors: readonly PolicyError[]): string {
-  return errors.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n')
-}
-
-function position(lines: LineCounter, offset: number): { line: number; column: number } {
-  const { line, col } = lines.linePos(offset)
-  return { line, column: col }
+function syntaxErrors(document: Document, text: string): readonly PolicyError[] {
+  return [...document.errors, ...document.warnings].map(({ code, pos: [offset, end], message }) => {
+    if (code === 'MULTIPLE_DOCS') return { offset, length: end - offset, message: 'a second document; a file holds one policy' }
+    if (code !== 'DUPLICATE_KEY') return { offset, length: end - offset, message }
+    const key = /^[^\s:]+/.exec(text.slice(offset))?.[0] ?? ''
+    return { offset, length: key.length, message: `${key}: given twice; keep one` }
+  })
 }
 
 /** What could make a policy be read otherwise than it looks: references from one place to another, and a magic key. */
-function refuseByConstruction(document: Document): readonly { offset: number; message: string }[] {
-  const found: { offset: number; message: string }[] = []
+function refuseByConstruction(document: Document): readonly PolicyError[] {
+  const found: PolicyError[] = []
   visit(document, {
-    Alias: (_key, { range, source }) => {
-      found.push({ offset: range?.[0] ?? 0, message: `*${source}: aliases are not taken; write it out` })
+    Alias: (_key, node) => {
+      found.push({ ...rangeOf(node), message: `*${node.source}: aliases are not taken; write it out` })
     },
     Pair: (_key, { key }) => {
       if (isScalar(key) && key.value === '__proto__')
-        found.push({ offset: key.range?.[0] ?? 0, message: '__proto__: not a name that is taken' })
+        found.push({ ...rangeOf(key), message: '__proto__: not a name that is taken' })
     },
   })
   return found
 }
 
-function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): PolicyError[] {
+function explain(issue: z.core.$ZodIssue, document: Document): PolicyError[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
-      ...position(lines, offsetOf(document, [...issue.path, key], 'key')),
-      message: unknownKey(key, issue),
+      ...spanOf(document, [...issue.path, key], 'key'),
+      message: `${[...issue.path, key].join('.')}: ${unknownKey(key, issue.path)}`,
     }))
   }
   if (issue.code === 'invalid_union') {
@@ -67,16 +60,35 @@ function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter
     )
     const [only] = meant
     if (only && meant.length === 1 && issue.errors.length > 1)
-      return only.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, document, lines))
+      return only.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, document))
   }
   const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
-  return [{ ...position(lines, offsetOf(document, issue.path)), message: `${where}${issue.message}` }]
+  if (issue.path.length > 0 && !document.hasIn(issue.path)) {
+    return [{ ...spanOf(document, issue.path.slice(0, -1), 'key'), message: `${where}missing; ${issue.message}` }]
+  }
+  const what = issue.code === 'custom' && issue.params?.at === 'key' ? 'key' : 'value'
+  return [{ ...spanOf(document, issue.path, what), message: `${where}${issue.message}${didYouMean(issue, document)}` }]
 }
 
-function unknownKey(key: string, issue: z.core.$ZodIssue & { path: PropertyKey[] }): string {
-  const known = knownKeysAt(issue.path)
+/** A list of right words that is longer helps nobody. */
+const MAX_LISTED = 30
+
+function unknownKey(key: string, path: readonly PropertyKey[]): string {
+  const known = knownKeysAt(path)
+  const why = path[0] === 'allow' && path.length === 2 ? notForThisOperation(String(path[1]), key) : undefined
+  if (why !== undefined) return why
   const near = nearest(key, known)
-  return `${[...issue.path, key].join('.')}: unknown; ${near ? `did you mean ${near}?` : `expected ${known.length > 0 ? `one of ${known.join(', ')}` : 'nothing here'}`}`
+  if (near !== undefined) return `unknown; did you mean ${near}?`
+  if (known.length > MAX_LISTED) return `unknown; docs/operations.md lists the ${known.length} that are known`
+  return `unknown; expected ${known.length > 0 ? `one of ${known.join(', ')}` : 'nothing here'}`
+}
+
+/** Of a closed list of words, the nearest to the one that was given. */
+function didYouMean(issue: z.core.$ZodIssue, document: Document): string {
+  if (issue.code !== 'invalid_value') return ''
+  const given = document.getIn(issue.path)
+  const near = typeof given === 'string' ? nearest(given, issue.values.map(String)) : undefined
+  return near === undefined || near === given ? '' : `; did you mean ${near}?`
 }
 
 /** The keys that the schema knows at `path`, read from the schema itself. */
@@ -101,28 +113,33 @@ function unwrap(schema: unknown): SchemaParts | undefined {
   return inner
 }
 
-/** Where the node at `path` begins; where it is missing, its nearest parent. `key`: where the key itself begins. */
-function offsetOf(document: Document, path: readonly PropertyKey[], what: 'value' | 'key' = 'value'): number {
+/** Where the node at `path` stands; where it is missing, its nearest parent. `key`: where the key itself stands. */
+function spanOf(document: Document, path: readonly PropertyKey[], what: 'value' | 'key' = 'value'): Span {
   const keys = path.map((step) => (typeof step === 'symbol' ? String(step) : step))
   if (what === 'key') {
     const parent = keys.length > 1 ? document.getIn(keys.slice(0, -1), true) : document.contents
     const pair = isMap(parent)
       ? parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === keys.at(-1))
       : undefined
-    if (pair && isScalar(pair.key)) return pair.key.range?.[0] ?? 0
+    if (pair && isScalar(pair.key)) return rangeOf(pair.key)
   }
   for (let length = keys.length; length > 0; length--) {
-    const node = document.getIn(keys.slice(0, length), true) as { range?: [number, number, number] | null } | undefined
-    if (node?.range) return node.range[0]
+    const node = document.getIn(keys.slice(0, length), true) as { range?: readonly number[] | null } | undefined
+    if (node?.range) return rangeOf(node)
   }
-  return 0
+  return { offset: 0, length: 1 }
 }
 
-function buildPolicy(raw: RawPolicy, file: string, hash: string, testLine: (index: number) => number): Policy {
+function rangeOf({ range }: { range?: readonly number[] | null }): Span {
+  const [offset = 0, end = offset] = range ?? []
+  return { offset, length: end - offset }
+}
+
+function buildPolicy(raw: RawPolicy, file: string, hash: string, testSpan: (index: number) => Span): Policy {
   const allow = new Map<OperationId, Rule>()
-  for (const operation of CATALOGUE) {
-    const rule = raw.allow[operation.id]
-    if (rule !== undefined) allow.set(operation.id, rule)
+  for (const { id } of CATALOGUE) {
+    const rule = raw.allow[id]
+    if (rule !== undefined) allow.set(id, rule)
   }
   const tests = (raw.tests ?? []).map((test, index): PolicyTest => {
     const [method = '', target = ''] = (test.allow ?? test.deny ?? '').split(' ')
@@ -132,7 +149,7 @@ function buildPolicy(raw: RawPolicy, file: string, hash: string, testLine: (inde
       method,
       target,
       given: { labels, ...(name === undefined ? {} : { name }), ...(state === undefined ? {} : { state }) },
-      line: testLine(index),
+      at: testSpan(index),
     }
   })
   return { client: raw.client, scope: raw.scope, allow, tests, file, hash }

@@ -1,5 +1,6 @@
 // What a policy says, as plain readonly data. Made only by `parsePolicy`; read by `decide` and `show`.
 import type { OperationId } from '../request/catalogue.ts'
+import type { Span } from './policy-error.ts'
 
 export type Policy = {
   /** The client's name, as it stands in the audit log. */
@@ -43,8 +44,13 @@ export type Rule = {
 
 export type AllowedValues =
   | { readonly type: 'boolean'; readonly values: readonly boolean[] }
-  | { readonly type: 'integer'; readonly min: number; readonly max: number }
+  | { readonly type: 'integer'; readonly ranges: readonly IntegerRange[] }
+  /** In a pattern `*` stands for any run of characters. */
+  | { readonly type: 'text'; readonly patterns: readonly string[] }
   | { readonly type: 'filters'; readonly names: readonly string[] }
+
+/** Both ends belong to it. */
+export type IntegerRange = { readonly min: number; readonly max: number }
 
 /** `all`: the answer passes whole. Otherwise the fields to keep. */
 export type Show = 'all' | readonly ShowField[]
@@ -69,5 +75,6 @@ export type PolicyTest = {
     readonly name?: string
     readonly state?: ContainerState
   }
-  readonly line: number
+  /** Where it stands in the policy's text. */
+  readonly at: Span
 }

@@ -2,17 +2,16 @@
 import { readRequest } from '../request/read-request.ts'
 import { decide } from './decide.ts'
 import type { Policy, PolicyTest } from './policy.ts'
+import type { PolicyError } from './policy-error.ts'
 import { parseContainerId, type Target } from './target.ts'
 
-export type FailedTest = { readonly line: number; readonly message: string }
-
 /** The tests that do not hold; empty when all do. */
-export function runPolicyTests(policy: Policy): readonly FailedTest[] {
+export function runPolicyTests(policy: Policy): readonly PolicyError[] {
   return policy.tests.flatMap((test) => {
     const outcome = runTest(policy, test)
     if (outcome.verdict === test.expect) return []
     return [
-      { line: test.line, message: `test failed: expected ${test.expect} of ${test.method} ${test.target}, but ${outcome.words}` },
+      { ...test.at, message: `test failed: expected ${test.expect} of ${test.method} ${test.target}, but ${outcome.words}` },
     ]
   })
 }

@@ -1,7 +1,10 @@
 // The shape of a policy file, strict at every level: an unknown key, operation, field or unit is an error with a path.
 // Says nothing of where in the file; `parsePolicy` finds that.
 import { z } from 'zod'
-import { CATALOGUE, type CatalogueOperation, type QueryType } from '../request/catalogue.ts'
+import { answerFields, type FieldTree } from '../request/answer-fields.ts'
+import { CATALOGUE, hasContainer, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
+import { matchesName } from './name-pattern.ts'
+import { nearest } from './nearest.ts'
 import { type AllowedValues, type Budget, CONTAINER_STATES, type Condition, type Limit, type Rule, type Show } from './policy.ts'
 
 /** Refuses an empty object: it would read as a rule and be none. Silent where something else is wrong already. */
@@ -38,31 +41,77 @@ const condition = z
     },
     { error: 'expected state, labels, names or project' },
   )
-  .refine(...saysSomething(SELECTOR_SAYS_NOTHING))
+  .refine(...saysSomething('says nothing; name state, labels, names or project'))
 
 const conditions = z
   .union([condition, z.array(condition).min(1, 'an empty list would ask for nothing; name a condition')], {
     error: 'expected a condition, or a list of which any must hold',
   })
   .transform((raw): readonly Condition[] => (Array.isArray(raw) ? raw : [raw]))
+  .meta({ id: 'conditions', description: 'What must hold of the container at that moment; of a list, any' })
 
 type RawShow = readonly (string | Record<string, RawShow>)[]
 
-const showList: z.ZodType<RawShow> = z.lazy(() =>
-  z
-    .array(
-      z.union([z.string().min(1), z.record(z.string().min(1), showList)], {
-        error: 'expected a field name, or a field name with a list of fields below it',
-      }),
-      { error: 'expected a list of field names' },
-    )
-    .min(1, 'an empty list would show nothing; name fields, or leave the operation out'),
-)
-const show = z
-  .union([z.literal('all'), showList], {
-    error: 'expected `all` or a list of field names (a name with a list of fields below it goes into the object)',
+const fieldName = text("a field's name")
+const showList: z.ZodType<RawShow> = z
+  .lazy(() =>
+    z
+      .array(
+        z.union([fieldName, z.record(fieldName, showList)], {
+          error: 'expected a field name, or a field name with a list of fields below it',
+        }),
+        { error: 'expected a list of field names' },
+      )
+      .min(1, 'an empty list would show nothing; name fields, or leave the operation out'),
+  )
+  .meta({
+    id: 'fields',
+    description: 'Names of fields; a name with a list below it goes into the object; * stands for any run of characters',
   })
-  .transform(buildShow)
+
+/** What is shown of the operation's answer: fields that it has. */
+function showOf({ id }: Operation) {
+  const fields = answerFields(id)
+  return z
+    .union([z.literal('all'), showList], {
+      error: 'expected `all` or a list of field names (a name with a list of fields below it goes into the object)',
+    })
+    .superRefine((raw, { addIssue }) => {
+      if (raw === 'all' || fields === undefined) return
+      for (const { path, message } of unknownFields(raw, fields))
+        addIssue({ code: 'custom', path: [...path], message, params: { at: 'key' } })
+    })
+    .transform(buildShow)
+    .meta({ description: `What is shown of the answer: \`all\`, or fields out of ${[...(fields?.keys() ?? [])].join(', ')}` })
+}
+
+type UnknownField = { readonly path: readonly PropertyKey[]; readonly message: string }
+
+function unknownFields(raw: RawShow, known: FieldTree, where: readonly PropertyKey[] = []): readonly UnknownField[] {
+  return raw.flatMap((entry, i) => {
+    if (typeof entry === 'string') return unknownField(entry, known, [...where, i])
+    return Object.entries(entry).flatMap(([name, below]) => {
+      const wrong = unknownField(name, known, [...where, i, name])
+      return wrong.length > 0 ? wrong : unknownFields(below, fieldsIn(known, name), [...where, i, name])
+    })
+  })
+}
+
+function unknownField(name: string, known: FieldTree, path: readonly PropertyKey[]): readonly UnknownField[] {
+  if (known.has('*') || [...known.keys()].some((candidate) => matchesName(name, candidate))) return []
+  const names = [...known.keys()]
+  const near = nearest(name, names)
+  const expected = names.length > 0 ? `expected ${names.join(', ')}` : 'nothing is below this field'
+  return [{ path, message: `${name}: no field of the answer; ${near ? `did you mean ${near}?` : expected}` }]
+}
+
+/** What is below `name`, in which `*` stands for any run of characters: below any of the fields that it matches. */
+function fieldsIn(known: FieldTree, name: string): FieldTree {
+  const below = [...known]
+    .filter(([candidate]) => candidate === '*' || matchesName(name, candidate))
+    .flatMap(([, tree]) => [...tree])
+  return new Map(below)
+}
 
 function buildShow(raw: 'all' | RawShow): Show {
   if (raw === 'all') return raw
@@ -86,95 +135,202 @@ function parseLimit(given: string): Limit {
   return { count: Number(match[1]), windowMs: Number(match[2]) * UNITS[match[3] as keyof typeof UNITS] }
 }
 
-const budget = z
-  .strictObject({ container: limit.optional(), client: limit.optional() }, { error: 'expected container and client limits' })
-  .refine(...saysSomething('says nothing; name a limit for container or client'))
-  .transform(
-    (raw): Budget => ({
-      ...(raw.container === undefined ? {} : { container: raw.container }),
-      ...(raw.client === undefined ? {} : { client: raw.client }),
-    }),
-  )
+const LIMIT = 'A limit such as `5 per 10m`; units s, m, h, d'
+const limits = { client: limit.optional().meta({ description: `${LIMIT}. For all that the client asks of this operation` }) }
+const containerLimits = { container: limit.optional().meta({ description: `${LIMIT}. For each container, by name` }), ...limits }
 
+/** How often an operation may go out; `container` where it is about one. */
+function budgetOf(operation: Operation) {
+  const shape: z.core.$ZodLooseShape = hasContainer(operation) ? containerLimits : limits
+  const names = Object.keys(shape)
+  return z
+    .strictObject(shape, { error: `expected limits: ${names.join(', ')}` })
+    .refine(...saysSomething(`says nothing; name a limit for ${names.join(' or ')}`))
+    .transform(
+      ({ container, client }: { container?: Limit; client?: Limit }): Budget => ({
+        ...(container === undefined ? {} : { container }),
+        ...(client === undefined ? {} : { client }),
+      }),
+    )
+    .meta({
+      description: 'How often it may go out, in a sliding window. A failed one counts; a restart of the proxy refills nothing',
+    })
+}
+
+const INTEGERS = 'expected a range such as `0..60`, or a list of whole numbers'
 const range = z
-  .string({ error: 'expected a range such as `0..60`' })
-  .regex(/^\d{1,9}\.\.\d{1,9}$/, 'expected a range such as `0..60`')
+  .string({ error: INTEGERS })
+  .regex(/^-?\d{1,9}\.\.-?\d{1,9}$/, INTEGERS)
   .transform((given) => given.split('..').map(Number) as [number, number])
   .refine(([min, max]) => min <= max, 'the range ends before it begins')
+  .transform(([min, max]) => [{ min, max }])
+const integers = z
+  .array(z.int(INTEGERS), { error: INTEGERS })
+  .min(1, 'an empty list would allow no value; leave the key out')
+  .transform((values) => values.map((value) => ({ min: value, max: value })))
 
 /** The values a query key may have, in the terms of its type. */
-function valuesOf(type: QueryType, operation: CatalogueOperation): z.ZodType<AllowedValues> {
+function valuesOf(type: QueryType): z.ZodType<AllowedValues> {
+  const atLeastOne = 'an empty list would allow no value; leave the key out'
   switch (type) {
     case 'boolean':
       return z
-        .array(z.boolean(), { error: 'expected a list of true and false' })
-        .min(1)
+        .array(z.boolean('expected true or false'), { error: 'expected a list of true and false' })
+        .min(1, atLeastOne)
         .transform((values) => ({ type, values }))
+        .meta({ description: 'A list of true and false' })
     case 'integer':
-      return range.transform(([min, max]) => ({ type, min, max }))
-    case 'filters':
       return z
-        .array(z.enum(operation.filters ?? [], { error: `expected filters out of ${operation.filters?.join(', ')}` }))
-        .min(1)
-        .transform((names) => ({ type, names }))
-    default:
-      return type satisfies never
+        .union([range, integers], { error: INTEGERS })
+        .transform((ranges) => ({ type, ranges }))
+        .meta({ description: 'A range such as 0..60, or a list of whole numbers' })
+    case 'text':
+      return z
+        .array(z.string('expected a text; write it in quotes'), {
+          error: 'expected a list of texts; * in one stands for any run of characters',
+        })
+        .min(1, atLeastOne)
+        .transform((patterns) => ({ type, patterns }))
+        .meta({ description: 'A list of texts; * in one stands for any run of characters' })
+    default: {
+      const names = Object.keys(type)
+      return z
+        .array(z.enum(names, { error: `expected filters out of ${names.join(', ')}` }), { error: 'expected a list of filters' })
+        .min(1, atLeastOne)
+        .transform((allowed) => ({ type: 'filters' as const, names: allowed }))
+        .meta({ description: 'A list of filters; each is for what is shown' })
+    }
   }
 }
 
-function queryOf(operation: CatalogueOperation) {
-  const keys = Object.entries(operation.query).map(([key, type]) => [key, valuesOf(type, operation).optional()] as const)
-  return z.strictObject(Object.fromEntries(keys), { error: 'expected query keys with the values they may have' }).optional()
+function queryOf(operation: Operation) {
+  const keys = Object.entries(operation.query).map(([key, type]) => [key, valuesOf(type).optional()] as const)
+  return z
+    .strictObject(Object.fromEntries(keys), { error: 'expected query keys with the values they may have' })
+    .meta({ description: 'The query keys that may be given, with the values they may have. One that is not listed is refused' })
 }
 
-const notHere = (why: string) => z.undefined({ error: why }).optional()
-
-/** A rule in an operation's own terms: only its query keys, `show` only where it answers JSON, `budget` only where it writes. */
-function ruleOf(operation: CatalogueOperation) {
-  const judged = operation.kind === 'writes' && operation.path.includes('{id}')
+/** A rule in an operation's own terms. What a key is for, `notForThisOperation` says as well. */
+function ruleOf(operation: Operation) {
+  const isWrite = operation.kind !== 'reads'
+  const shape: z.core.$ZodLooseShape = {
+    query: queryOf(operation).optional(),
+    ...(operation.answer === 'json' ? { show: showOf(operation) } : {}),
+    ...(isWrite && hasContainer(operation) ? { when: conditions.optional() } : {}),
+    ...(isWrite ? { budget: budgetOf(operation).optional() } : {}),
+  }
   return z
-    .strictObject(
-      {
-        query: queryOf(operation),
-        show: operation.answer === 'json' ? show : notHere(`${operation.id} answers no JSON, so there is nothing to show`),
-        when: judged ? conditions.optional() : notHere(`${operation.id} changes nothing; when is for operations that do`),
-        budget: judged ? budget.optional() : notHere(`${operation.id} changes nothing; budget is for operations that do`),
-      },
-      { error: 'expected a rule; `{}` allows the operation without more' },
-    )
+    .strictObject(shape, { error: 'expected a rule; `{}` allows the operation without more' })
+    .superRefine((_raw, { addIssue }) => {
+      const why = whyNotServed(operation)
+      if (why !== undefined) addIssue({ code: 'custom', message: `${operation.id} ${why}`, params: { at: 'key' } })
+    })
     .transform(
-      (raw): Rule => ({
-        query: new Map(Object.entries(raw.query ?? {}).flatMap(([key, values]) => (values ? [[key, values] as const] : []))),
-        when: raw.when ?? [],
-        ...(raw.show === undefined ? {} : { show: raw.show }),
-        ...(raw.budget === undefined ? {} : { budget: raw.budget }),
+      ({ query = {}, when = [], show, budget }: RawRule): Rule => ({
+        query: new Map(Object.entries(query).flatMap(([key, values]) => (values ? [[key, values] as const] : []))),
+        when,
+        ...(show === undefined ? {} : { show }),
+        ...(budget === undefined ? {} : { budget }),
       }),
     )
 }
 
+type RawRule = {
+  query?: Readonly<Record<string, AllowedValues | undefined>>
+  when?: readonly Condition[]
+  show?: Show
+  budget?: Budget
+}
+
+/** Why a rule for the operation `id` has no such key as other rules have; `undefined` where it is unknown in all. */
+export function notForThisOperation(id: string, key: string): string | undefined {
+  const operation = CATALOGUE.find((candidate) => candidate.id === id)
+  if (operation && key === 'show') return `${id} answers no JSON, so there is nothing to show`
+  if (operation && key === 'budget') return `${id} changes nothing; budget is for operations that do`
+  if (operation && key === 'when') return `${id} changes no container; when is for operations that do`
+  return undefined
+}
+
+/** `POST /containers/{container}/restart; writes`. */
+function inWords({ method, path, kind }: Operation): string {
+  return `${method} /${path.join('/')}; ${kind === 'root' ? 'amounts to root on the host' : kind}`
+}
+
 const operations = z.strictObject(
-  Object.fromEntries(CATALOGUE.map((operation) => [operation.id, ruleOf(operation).optional()])),
+  Object.fromEntries(
+    CATALOGUE.map((operation) => [
+      operation.id,
+      ruleOf(operation)
+        .optional()
+        .meta({ description: inWords(operation) }),
+    ]),
+  ),
   { error: 'expected operations, each with its rule' },
 )
+const rootOperations = CATALOGUE.filter(({ kind }) => kind === 'root').map(({ id }) => id)
 
-const given = z.strictObject({ labels: labels.optional(), name: text('a container name').optional(), state: state.optional() })
+const given = z
+  .strictObject(
+    { labels: labels.optional(), name: text('a container name').optional(), state: state.optional() },
+    { error: 'expected labels, name and state' },
+  )
+  .meta({ description: 'The container that the test is about; it runs and has no labels where that is not said' })
 const REQUEST_LINE = /^[A-Z]+ \/\S*$/
 const requestLine = text('a request').regex(REQUEST_LINE, 'expected a method and a path, such as `GET /v1.45/containers/json`')
 const test = z
-  .strictObject({ allow: requestLine.optional(), deny: requestLine.optional(), given: given.optional() })
+  .strictObject(
+    { allow: requestLine.optional(), deny: requestLine.optional(), given: given.optional() },
+    { error: 'expected a test: allow or deny, and given' },
+  )
   .refine((value) => (value.allow === undefined) !== (value.deny === undefined), 'expected either allow or deny')
 
-export const policySchema = z.strictObject(
-  {
-    version: z.literal(1, { error: 'expected 1, the version of the policy language' }),
-    client: text("the client's name").regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short name in lower case, such as healer'),
-    scope: z
-      .array(selector, { error: 'expected a list of selectors' })
-      .min(1, 'an empty scope would hold no container; name at least one selector'),
-    allow: operations,
-    tests: z.array(test, { error: 'expected a list of tests' }).optional(),
-  },
-  { error: 'expected a policy: version, client, scope, allow, tests' },
-)
+export const policySchema = z
+  .strictObject(
+    {
+      version: z
+        .literal(1, { error: 'expected 1, the version of the policy language' })
+        .meta({ description: 'The version of the policy language' }),
+      client: text("the client's name")
+        .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short name in lower case, such as healer')
+        .meta({ description: "The client's name, as it stands in the audit log" }),
+      scope: z
+        .array(selector, { error: 'expected a list of selectors' })
+        .min(1, 'an empty scope would hold no container; name at least one selector')
+        .meta({ description: 'The containers that exist, as far as the client can tell: those that match any of these' }),
+      allow: operations.meta({
+        description: 'The operations that pass, each with its rule; {} where nothing more is to be said',
+      }),
+      allow_root_equivalent: z
+        .array(z.enum(rootOperations, { error: 'expected an operation that amounts to root on the host' }), {
+          error: 'expected a list of operations',
+        })
+        .optional()
+        .meta({ description: 'Of the operations under allow, those that amount to root on the host, named once more' }),
+      tests: z
+        .array(test, { error: 'expected a list of tests' })
+        .optional()
+        .meta({ description: 'Requests that must pass (allow) or be refused (deny); run at every start' }),
+    },
+    { error: 'expected a policy: version, client, scope, allow, tests' },
+  )
+  .superRefine(({ allow, allow_root_equivalent: named = [] }, { addIssue }) => {
+    for (const id of rootOperations) {
+      if (allow[id] !== undefined && !named.includes(id))
+        addIssue({
+          code: 'custom',
+          path: ['allow', id],
+          message: `${id} amounts to root on the host; name it under allow_root_equivalent as well, if that is meant`,
+          params: { at: 'key' },
+        })
+    }
+    for (const [i, id] of named.entries()) {
+      if (allow[id] === undefined)
+        addIssue({
+          code: 'custom',
+          path: ['allow_root_equivalent', i],
+          message: `${id} is not under allow; name it there, with its rule, or not at all`,
+        })
+    }
+  })
 
 export type RawPolicy = z.infer<typeof policySchema>

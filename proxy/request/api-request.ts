@@ -1,34 +1,49 @@
 // What a client asked for, after reading: typed values only. No byte of the request line or the headers is in here
 // except values whose grammar was checked.
-import type { CatalogueOperation } from './catalogue.ts'
+import type { Operation } from './catalogue.ts'
 
 declare const brand: unique symbol
 
 /** A container as the client named it: a name, an id or the beginning of one. Checked against the Engine's grammar. */
 export type ContainerRef = string & { readonly [brand]: 'ContainerRef' }
 
-/** `1.24` to `1.55`. */
+/** Another object as the client named it: an image, a network, a volume … Checked against the Engine's grammar. */
+export type ObjectName = string & { readonly [brand]: 'ObjectName' }
+
+/** `1.24` to `1.56`. */
 export type ApiVersion = string & { readonly [brand]: 'ApiVersion' }
 
 export type QueryValue =
   | { readonly type: 'boolean'; readonly value: boolean }
   | { readonly type: 'integer'; readonly value: number }
+  | { readonly type: 'text'; readonly value: string }
   | { readonly type: 'filters'; readonly value: ReadonlyMap<string, readonly string[]> }
 
 export type ApiRequest = {
-  readonly operation: CatalogueOperation
-  /** Present exactly where the operation's path has `{id}`. */
+  readonly operation: Operation
+  /** Present exactly where the operation's path has `{container}`. */
   readonly container?: ContainerRef
+  /** What stands for the other `{…}` of the operation's path, by what stands between the braces. */
+  readonly names: ReadonlyMap<string, ObjectName>
   /** The version the client asked for; absent when it asked for none. */
   readonly version?: ApiVersion
   readonly query: ReadonlyMap<string, QueryValue>
 }
 
-const CONTAINER_REF = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
+/** One of the segments of an image's or a plugin's reference, with the port, tag or digest that it may have. */
+const REFERENCE_SEGMENT = /^[a-zA-Z0-9][a-zA-Z0-9_.:@-]{0,254}$/
 
 /** One path segment in the Engine's grammar of container names and ids, or `undefined`. */
 export function parseContainerRef(segment: string): ContainerRef | undefined {
-  return CONTAINER_REF.test(segment) ? (segment as ContainerRef) : undefined
+  return NAME.test(segment) ? (segment as ContainerRef) : undefined
+}
+
+/** Path segments as the name of an object: of several where it is a reference to an image or a plugin, of one otherwise. */
+export function parseObjectName(segments: readonly string[], isReference: boolean): ObjectName | undefined {
+  const fits = segments.length === 1 || (isReference && segments.length > 1)
+  const grammar = isReference ? REFERENCE_SEGMENT : NAME
+  return fits && segments.every((segment) => grammar.test(segment)) ? (segments.join('/') as ObjectName) : undefined
 }
 
 /** For a version whose range was checked. */

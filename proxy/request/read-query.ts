@@ -1,15 +1,16 @@
 // Reads a query string into typed values, strictly: each key once, known to the operation, decoded exactly once.
 // Never repairs: an odd spelling is a refusal, so that the Engine cannot read the same bytes differently.
 import type { QueryValue } from './api-request.ts'
-import type { CatalogueOperation, QueryType } from './catalogue.ts'
+import type { Filters, Operation, QueryType } from './catalogue.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
 export type Query = ReadonlyMap<string, QueryValue>
 
 const MAX_FILTER_VALUES = 64
+const MAX_TEXT = 1024
 
 /** `raw` is what stands after the `?`; an empty string is an empty query. */
-export function readQuery(raw: string, operation: CatalogueOperation): Query | Refusal {
+export function readQuery(raw: string, operation: Operation): Query | Refusal {
   const query = new Map<string, QueryValue>()
   if (raw === '') return query
   for (const pair of raw.split('&')) {
@@ -21,7 +22,7 @@ export function readQuery(raw: string, operation: CatalogueOperation): Query | R
     if (query.has(key)) return no(`“${key}” is given twice`)
     const text = decode(pair.slice(equals + 1))
     if (text === undefined) return no(`the value of “${key}” is not plainly percent-encoded text`)
-    const value = parseValue(type, text, operation)
+    const value = parseValue(type, text)
     if (typeof value === 'string') return no(`“${key}” ${value}`)
     query.set(key, value)
   }
@@ -37,7 +38,7 @@ function clip(text: string): string {
   return text.length <= 64 ? text : `${text.slice(0, 64)}…`
 }
 
-function keysOf(operation: CatalogueOperation): string {
+function keysOf(operation: Operation): string {
   return Object.keys(operation.query).join(', ') || 'no query'
 }
 
@@ -61,7 +62,7 @@ function hasControlCharacter(text: string): boolean {
 }
 
 /** The typed value, or what is wrong with the text, as the end of a sentence. */
-function parseValue(type: QueryType, text: string, operation: CatalogueOperation): QueryValue | string {
+function parseValue(type: QueryType, text: string): QueryValue | string {
   switch (type) {
     case 'boolean':
       if (text === 'true' || text === '1') return { type, value: true }
@@ -69,20 +70,20 @@ function parseValue(type: QueryType, text: string, operation: CatalogueOperation
       return 'takes true, false, 1 or 0'
     case 'integer':
       return /^(?:0|-?[1-9][0-9]{0,8})$/.test(text) ? { type, value: Number(text) } : 'takes a whole number'
-    case 'filters':
-      return parseFilters(text, operation.filters ?? [])
+    case 'text':
+      return text.length <= MAX_TEXT ? { type, value: text } : `takes at most ${MAX_TEXT} characters`
     default:
-      return type satisfies never
+      return parseFilters(text, type)
   }
 }
 
 /** Docker's filters: `{"label":["a=b"]}`, or in the command line client's spelling `{"label":{"a=b":true}}`. */
-function parseFilters(text: string, known: readonly string[]): QueryValue | string {
+function parseFilters(text: string, known: Filters): QueryValue | string {
   const parsed = parseJson(text)
   if (!isRecord(parsed)) return 'takes a JSON object of filters'
   const filters = new Map<string, readonly string[]>()
   for (const [name, given] of Object.entries(parsed)) {
-    if (!known.includes(name)) return `takes the filters ${known.join(', ')}, not “${clip(name)}”`
+    if (!Object.hasOwn(known, name)) return `takes the filters ${Object.keys(known).join(', ')}, not “${clip(name)}”`
     const values = filterValues(given)
     if (values === undefined) return `takes a list of texts for “${name}”`
     if (values.length > MAX_FILTER_VALUES) return `takes at most ${MAX_FILTER_VALUES} values for “${name}”`

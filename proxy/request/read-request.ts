@@ -1,6 +1,14 @@
 // Step 1, read: a request's head becomes an `ApiRequest` or a refusal. Pure; never asks the Engine, never repairs.
-import { type ApiRequest, type ApiVersion, apiVersion, type ContainerRef, parseContainerRef } from './api-request.ts'
-import { API_MINOR_MAX, API_MINOR_MIN, CATALOGUE, type CatalogueOperation } from './catalogue.ts'
+import {
+  type ApiRequest,
+  type ApiVersion,
+  apiVersion,
+  type ContainerRef,
+  type ObjectName,
+  parseContainerRef,
+  parseObjectName,
+} from './api-request.ts'
+import { API_MINOR_MAX, API_MINOR_MIN, CATALOGUE, type Operation } from './catalogue.ts'
 import { readQuery } from './read-query.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
@@ -25,17 +33,12 @@ export function readRequest(head: RequestHead): ApiRequest | Refusal {
   const versioned = takeVersion(path.slice(1).split('/'))
   if ('verdict' in versioned) return versioned
 
-  const match = matchOperation(head.method, versioned.segments)
-  if ('verdict' in match) return match
+  const matched = matchOperation(head.method, versioned.segments)
+  if ('verdict' in matched) return matched
 
-  const query = readQuery(rawQuery, match.operation)
+  const query = readQuery(rawQuery, matched.operation)
   if ('verdict' in query) return query
-  return {
-    operation: match.operation,
-    query,
-    ...(match.container === undefined ? {} : { container: match.container }),
-    ...(versioned.version === undefined ? {} : { version: versioned.version }),
-  }
+  return { ...matched, query, ...(versioned.version === undefined ? {} : { version: versioned.version }) }
 }
 
 const SINGLE_HEADERS = ['host', 'content-length', 'content-type', 'connection', 'transfer-encoding']
@@ -71,7 +74,7 @@ function split(target: string): { path: string; query: string } {
 
 /** `/a/b`: no `%`, no empty, `.` or `..` segment, no trailing slash, only the characters that Engine paths need. */
 function isPlainPath(path: string): boolean {
-  if (path.length > 1024 || !/^(?:\/[A-Za-z0-9_.-]+)+$/.test(path)) return false
+  if (path.length > 1024 || !/^(?:\/[A-Za-z0-9_.:@-]+)+$/.test(path)) return false
   return !path.split('/').some((segment) => segment === '.' || segment === '..')
 }
 
@@ -85,30 +88,58 @@ function takeVersion(segments: readonly string[]): { version?: ApiVersion; segme
   return { version: apiVersion(minor), segments: segments.slice(1) }
 }
 
-function matchOperation(
-  method: string,
-  segments: readonly string[],
-): { operation: CatalogueOperation; container?: ContainerRef } | Refusal {
-  for (const operation of CATALOGUE) {
-    if (operation.method !== method) continue
-    const template = operation.path.slice(1).split('/')
-    const container = matchTemplate(template, segments)
-    if (container === false) continue
-    if (container === undefined) return { operation }
-    const ref = parseContainerRef(container)
-    if (ref === undefined) return refuse(400, 'request.path', 'the container is not named by a name or an id')
-    return { operation, container: ref }
+type Matched = Pick<ApiRequest, 'operation' | 'container' | 'names'>
+type Names = { readonly container?: ContainerRef; readonly names: ReadonlyMap<string, ObjectName> }
+
+function matchOperation(method: string, segments: readonly string[]): Matched | Refusal {
+  const otherMethods: Operation[] = []
+  for (const operation of LITERAL_FIRST) {
+    const at = matchPath(operation.path, segments)
+    if (at === undefined) continue
+    if (operation.method !== method) {
+      otherMethods.push(operation)
+      continue
+    }
+    const named = readNames(operation.path, segments, at)
+    return named === undefined
+      ? refuse(400, 'request.path', `${operation.id}: what the path names is no name or id`)
+      : { operation, ...named }
   }
-  return refuse(403, 'operation.unknown', 'no operation of the Engine API that a policy of this proxy can allow')
+  const elsewhere = otherMethods.map(({ id, method }) => `${method} is ${id}`).join(', ')
+  const hint = elsewhere === '' ? '' : `; on this path ${elsewhere}`
+  return refuse(403, 'operation.unknown', `the request is no operation of the Engine API that a policy can name${hint}`)
 }
 
-/** `false`: no match. Otherwise the segment that stands for `{id}`, if the template has one. */
-function matchTemplate(template: readonly string[], segments: readonly string[]): string | undefined | false {
-  if (template.length !== segments.length) return false
-  let container: string | undefined
-  for (const [i, part] of template.entries()) {
-    if (part === '{id}') container = segments[i]
-    else if (part !== segments[i]) return false
+const isName = (part: string) => part.startsWith('{')
+/** Names of images and plugins have slashes. */
+const isReference = (part: string) => part === '{image}' || part === '{plugin}'
+
+/** As in the Engine, `/images/search` is the search, not the image of that name. */
+const LITERAL_FIRST = [...CATALOGUE].sort((a, b) => Number(a.path.some(isName)) - Number(b.path.some(isName)))
+
+/** How many segments more than `path` has the request has, all of which belong to the reference in it; `undefined`: no match. */
+function matchPath(path: readonly string[], segments: readonly string[]): number | undefined {
+  const extra = segments.length - path.length
+  const reference = path.findIndex(isReference)
+  if (extra < 0 || (extra > 0 && reference < 0)) return undefined
+  const fits = path.every((part, i) => isName(part) || part === segments[i > reference && reference >= 0 ? i + extra : i])
+  return fits ? extra : undefined
+}
+
+/** What stands for the names in `path`; `undefined` where one of them is no name. */
+function readNames(path: readonly string[], segments: readonly string[], extra: number): Names | undefined {
+  let container: ContainerRef | undefined
+  const names = new Map<string, ObjectName>()
+  for (const [i, part] of path.entries()) {
+    if (!isName(part)) continue
+    if (part === '{container}') {
+      container = parseContainerRef(segments[i] ?? '')
+      if (container === undefined) return undefined
+      continue
+    }
+    const name = parseObjectName(segments.slice(i, i + 1 + (isReference(part) ? extra : 0)), isReference(part))
+    if (name === undefined) return undefined
+    names.set(part.slice(1, -1), name)
   }
-  return container
+  return { names, ...(container === undefined ? {} : { container }) }
 }

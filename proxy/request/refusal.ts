@@ -32,7 +32,7 @@ export type RefusalRule = (typeof REFUSAL_RULES)[number]
 export type Refusal = {
   readonly verdict: 'deny'
   /** The HTTP status to answer with. */
-  readonly status: 400 | 403 | 404 | 409 | 429 | 500 | 502 | 503 | 504
+  readonly status: 400 | 403 | 404 | 408 | 409 | 429 | 431 | 500 | 501 | 502 | 503 | 504
   readonly rule: RefusalRule
   readonly reason: string
   /** Whole seconds until the same request could pass; sent as `Retry-After`. */

@@ -100,26 +100,26 @@ async function forwardWrite(
   record: Recorder,
 ): Promise<Answer> {
   const { charge } = approved
-  if (!charge || known.target !== 'inspected') throw new Error(`${approved.operation} was approved without a charge or a target`)
-  const { id, startedAt } = known.container
+  if (!charge) throw new Error(`${approved.operation} was approved without a charge`)
+  const run = known.target === 'inspected' ? { client: charge.client, ...known.container } : undefined
   client.ledger.add(charge)
-  client.busy.add(id)
+  if (run) client.busy.add(run.id)
   try {
     const seq = await record.beforeWrite(request, known)
     if (typeof seq !== 'number') {
       client.ledger.cancel(charge)
       return record.refused(seq, request, known)
     }
-    const words = `${approved.operation} of ${charge.container} goes out`
+    const words = `${approved.operation} of ${charge.container ?? ([...approved.names.values()].join(' ') || 'the Engine')} goes out`
     client.log.info({ operation: approved.operation, container: charge.container }, words)
     const { answer, error } = await forwardAndShow(client, approved)
-    if (answer.status === 204 || answer.status === 500) {
-      client.ledger.noteRestart({ client: charge.client, id, startedAt }, answer.status === 204)
+    if (run && approved.operation === 'ContainerRestart' && (answer.status === 204 || answer.status === 500)) {
+      client.ledger.noteRestart(run, answer.status === 204)
     }
     await record.afterWrite(request, seq, answer, error)
     return answer
   } finally {
-    client.busy.delete(id)
+    if (run) client.busy.delete(run.id)
   }
 }
 

@@ -3,7 +3,7 @@
 import { type ReadLine, readAuditLines } from '../audit/audit-log.ts'
 import type { Charge } from '../policy/decide.ts'
 import type { Policy } from '../policy/policy.ts'
-import { CATALOGUE } from '../request/catalogue.ts'
+import { CATALOGUE, hasContainer } from '../request/catalogue.ts'
 
 export type Ledger = {
   readonly charges: () => readonly Charge[]
@@ -54,7 +54,7 @@ export async function restoreLedger(file: string, windowMs: number, now: () => n
     const write = readWrite(line)
     if (write) {
       ledger.add(write.charge)
-      if (write.charge.operation === 'ContainerRestart') restarts.set(line.seq, write.run)
+      if (write.run && write.charge.operation === 'ContainerRestart') restarts.set(line.seq, write.run)
     }
     const run = line.event === 'outcome' ? restarts.get(line.of) : undefined
     if (run && (line.status === 500 || line.status === 204)) ledger.noteRestart(run, line.status === 204)
@@ -64,12 +64,14 @@ export async function restoreLedger(file: string, windowMs: number, now: () => n
 }
 
 /** The write that a line says was let through, if it does. */
-function readWrite(line: ReadLine): { readonly charge: Charge; readonly run: RestartedRun } | undefined {
+function readWrite(line: ReadLine): { readonly charge: Charge; readonly run?: RestartedRun } | undefined {
   if (line.event !== 'decision' || line.verdict !== 'allow') return undefined
-  const operation = CATALOGUE.find(({ id, kind }) => kind === 'writes' && id === line.operation)?.id
+  const operation = CATALOGUE.find(({ id, kind }) => kind !== 'reads' && id === line.operation)
   const { id, name, startedAt } = (line.target ?? {}) as { id?: unknown; name?: unknown; startedAt?: unknown }
   const atMs = Date.parse(line.time)
-  if (!operation || typeof id !== 'string' || typeof name !== 'string' || !Number.isFinite(atMs)) return undefined
-  const client = String(line.client)
-  return { charge: { client, container: name, operation, atMs }, run: { client, id, startedAt: String(startedAt) } }
+  if (!operation || !Number.isFinite(atMs)) return undefined
+  const charge = { client: String(line.client), operation: operation.id, atMs }
+  if (!hasContainer(operation)) return { charge }
+  if (typeof id !== 'string' || typeof name !== 'string') return undefined
+  return { charge: { ...charge, container: name }, run: { client: charge.client, id, startedAt: String(startedAt) } }
 }

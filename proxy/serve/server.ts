@@ -76,7 +76,7 @@ async function answerMetrics(url: string, engine: Engine, metrics: ProxyMetrics)
   if (url === '/metrics') return { status: 200, headers: { 'content-type': metrics.contentType }, body: await metrics.render() }
   if (url !== '/healthz') return plain(404, 'here are /metrics and /healthz')
   try {
-    const { status } = await engine.ask({ method: 'GET', path: '/_ping', timeoutMs: 5000 })
+    const { status } = await engine.ask({ method: 'GET', path: '/_ping', isRead: true, timeoutMs: 5000 })
     metrics.engineUp(status === 200)
     return status === 200 ? plain(200, 'ok') : plain(503, `the Engine answers its ping with ${status}`)
   } catch (error) {

@@ -2,6 +2,7 @@
 import { keepInScope, parseJson } from '../engine/containers.ts'
 import { type EngineAnswer, EngineError } from '../engine/engine.ts'
 import type { Approved } from '../policy/decide.ts'
+import { operationOf } from '../request/catalogue.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import { project } from './project.ts'
 
@@ -19,36 +20,48 @@ export function refusalAnswer({ status, reason, retryAfterSeconds }: Refusal): A
 
 /** What is shown of the Engine's answer to an approved request. Throws `EngineError` where it cannot be read. */
 export function showAnswer(approved: Approved, answer: EngineAnswer): Answer | Refusal {
-  if (answer.status === 404 && approved.container !== undefined) {
-    return refuse(404, 'engine.missing', `No such container: ${approved.container}`)
-  }
-  switch (approved.operation) {
-    case 'SystemPing':
+  const { answer: kind } = operationOf(approved.operation)
+  switch (kind) {
+    case 'ping':
       if (answer.status !== 200) return failed(approved, answer)
       return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8', ...pingHeaders(answer) }, body: 'OK' }
-    case 'ContainerRestart':
-      return answer.status === 204 ? { status: 204, headers: {}, body: '' } : failed(approved, answer)
-    case 'ContainerList': {
+    case 'nothing':
+      return DONE.includes(answer.status) ? { status: answer.status, headers: {}, body: '' } : failed(approved, answer)
+    case 'json': {
       if (answer.status !== 200) return failed(approved, answer)
-      const kept = keepInScope(parseJson(answer.body), approved.scope).map(({ element }) => element)
-      return jsonAnswer(200, project(kept, approved.show))
+      const whole = parseJson(answer.body)
+      const inScope =
+        approved.operation === 'ContainerList' ? keepInScope(whole, approved.scope).map(({ element }) => element) : whole
+      return jsonAnswer(200, project(inScope, approved.show))
     }
-    case 'SystemVersion':
-    case 'ContainerInspect':
-      return answer.status === 200 ? jsonAnswer(200, project(parseJson(answer.body), approved.show)) : failed(approved, answer)
+    case 'stream':
+    case 'hijack':
+      throw new Error(`${approved.operation} is not one that is passed on`)
     default:
-      return approved.operation satisfies never
+      return kind satisfies never
   }
 }
 
-/** The Engine's own text is not passed on: it names ids and paths of the host. The proxy's log has it. */
-function failed({ operation }: Approved, { status }: EngineAnswer): Refusal {
-  if (status === 400)
-    return refuse(400, 'engine.failed', `${operation}: the Engine does not take this request; see the proxy's log`)
-  if (status === 409)
-    return refuse(409, 'engine.failed', `${operation}: the Engine answers that the state does not allow it; see the proxy's log`)
-  if (status === 500) return refuse(500, 'engine.failed', `${operation}: the Engine tried and failed; see the proxy's log`)
-  throw new EngineError('answer', `the Engine answered ${status} to ${operation}`)
+/** How the Engine says that it has done what was asked, or (304) that it was so already. */
+const DONE: readonly number[] = [200, 201, 204, 304]
+
+/** Statuses of the Engine's that are passed on, with what is said instead of its own text, which names ids and paths of the host. */
+const FAILURES = [
+  [400, 'the Engine does not take this request'],
+  [403, 'the Engine refuses this request'],
+  [409, 'the Engine answers that the state does not allow it'],
+  [500, 'the Engine tried and failed'],
+  [501, 'the Engine does not have this operation'],
+] as const
+
+function failed({ operation, container, names }: Approved, answer: EngineAnswer): Refusal {
+  if (answer.status === 404) {
+    const what = container === undefined ? `object: ${[...names.values()].join(' ')}` : `container: ${container}`
+    return refuse(404, 'engine.missing', `No such ${what}`)
+  }
+  const [status, words] = FAILURES.find(([known]) => known === answer.status) ?? []
+  if (status !== undefined) return refuse(status, 'engine.failed', `${operation}: ${words}; see the proxy's log`)
+  throw new EngineError('answer', `the Engine answered ${answer.status} to ${operation}`)
 }
 
 function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {

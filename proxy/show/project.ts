@@ -1,7 +1,7 @@
 // Step 4, show: what is kept of an Engine's JSON answer. Pure; builds anew from what the policy names, never deletes
 // from what came. A field that nobody named cannot appear.
-import { matchesName } from '../policy/name-pattern.ts'
-import type { Show, ShowField } from '../policy/policy.ts'
+import { fieldsBelow } from '../policy/name-pattern.ts'
+import type { Show } from '../policy/policy.ts'
 
 /** `value`, cut to `show`. A list is cut element by element; where fields are named of what is no object, nothing is kept. */
 export function project(value: unknown, show: Show): unknown {
@@ -11,20 +11,8 @@ export function project(value: unknown, show: Show): unknown {
   if (typeof value !== 'object' || value === null) return null
   const kept: Record<string, unknown> = Object.create(null)
   for (const [name, field] of Object.entries(value)) {
-    const below = fieldsOf(show, name)
+    const below = fieldsBelow(show, name)
     if (below !== undefined) kept[name] = project(field, below)
   }
   return kept
-}
-
-/** What is shown of the field `name`: the union of all entries that match it; `undefined` where none does. */
-function fieldsOf(fields: readonly ShowField[], name: string): Show | undefined {
-  const matching = fields.filter((field) => matchesName(field.name, name)).map((field) => field.fields)
-  if (matching.length === 0) return undefined
-  const union: ShowField[] = []
-  for (const below of matching) {
-    if (below === 'all') return 'all'
-    union.push(...below)
-  }
-  return union
 }

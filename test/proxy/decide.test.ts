@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Known } from '../../proxy/policy/decide.ts'
 import { containerId } from './support/containers.ts'
-import { decideLine, inList, inspected, inWords } from './support/deciding.ts'
+import { decideLine, inList, inspected, inWords, NOW_MS } from './support/deciding.ts'
 import { healerPolicy, policyOf, policyText } from './support/policies.ts'
 
 const RESTART = 'POST /containers/web/restart'
@@ -99,6 +99,61 @@ t.test('a query key that the policy does not list is refused', async (t) => {
     rule: 'policy.query',
     reason: /“t” is not listed/,
   })
+})
+
+/** A policy with each kind of value, and operations that are about no container. */
+const wide = policyOf(
+  `${policyText([
+    'ContainerTop: { query: { ps_args: ["-ef", "-o *"] }, show: [Titles] }',
+    'ContainerStop: { query: { t: [5, 10], signal: [SIGTERM, "SIGUSR*"] } }',
+    'ContainerList: { query: { filters: [network, publish, name, volume] }, show: [Names, NetworkSettings: [Networks: ["front*": [IPAddress]]], Ports: [PrivatePort], Mounts: [Name]] }',
+    'VolumeList: { query: { filters: [label, dangling] }, show: [Volumes: [Labels: ["tier"]]] }',
+    'ImagePrune: { show: [SpaceReclaimed], budget: { client: 1 per 1h } }',
+    'NetworkInspect: { show: [Name] }',
+    'PluginEnable: { query: { timeout: 0..9 } }',
+  ])}allow_root_equivalent: [PluginEnable]\n`,
+)
+const volumes = (value: unknown) => `GET /volumes?filters=${encodeURIComponent(JSON.stringify(value))}`
+
+const wideCases: readonly (readonly [line: string, known: Known, outcome: string, why: string])[] = [
+  ['GET /containers/web/top', inList(), 'allow', 'a listed key may be absent'],
+  ['GET /containers/web/top?ps_args=-ef', inList(), 'allow', 'a text that is listed'],
+  ['GET /containers/web/top?ps_args=-o%20pid', inList(), 'allow', 'a text by a pattern'],
+  ['GET /containers/web/top?ps_args=-efw', inList(), '403 policy.query', 'a text that only begins like one'],
+  ['GET /containers/web/top?ps_args=', inList(), '403 policy.query', 'no text is a text too'],
+  ['POST /containers/web/stop?t=5', inspected(), 'allow', 'a number that is listed'],
+  ['POST /containers/web/stop?t=7', inspected(), '403 policy.query', 'a number between'],
+  ['POST /containers/web/stop?signal=SIGUSR1', inspected(), 'allow', 'a signal by a pattern'],
+  ['POST /containers/web/stop?signal=9', inspected(), '403 policy.query', 'a signal by its number'],
+  ['POST /containers/web/stop?signal=sigterm', inspected(), '403 policy.query', 'a signal in another case'],
+  // filters tell of one field each
+  [filters({ network: ['front_web'] }), notAsked, 'allow', 'a network whose name is shown'],
+  [filters({ network: ['back'] }), notAsked, '403 policy.query', 'a network whose name is not'],
+  [filters({ name: ['^w'] }), notAsked, 'allow', 'names are shown'],
+  [filters({ publish: ['80'] }), notAsked, '403 policy.query', 'the public port is not shown'],
+  [filters({ volume: ['data'] }), notAsked, '403 policy.query', 'of mounts only the name is shown'],
+  [volumes({ label: ['tier=web'] }), notAsked, 'allow', 'a label below what holds the list'],
+  [volumes({ label: ['secret'] }), notAsked, '403 policy.query', 'a hidden label of a volume'],
+  [volumes({ dangling: ['true'] }), notAsked, '403 policy.query', 'needs the volumes whole'],
+  // what is about no container is decided at once
+  ['GET /networks/front', notAsked, 'allow', 'a read'],
+  ['POST /images/prune', notAsked, 'allow', 'a change, within its budget'],
+  ['POST /plugins/vieux/sshfs/enable?timeout=9', notAsked, 'allow', 'root, and named as such'],
+  ['POST /plugins/vieux/sshfs/enable?timeout=10', notAsked, '403 policy.query', 'root, and bounded'],
+  ['POST /plugins/vieux/sshfs/disable', notAsked, '403 policy.operation', 'root, and not named'],
+]
+
+t.test('values, filters and other objects are decided as a policy says', async (t) => {
+  for (const [line, known, outcome, why] of wideCases) t.equal(inWords(decideLine(wide, line, known)), outcome, `${line}: ${why}`)
+})
+
+t.test('a change that is about no container is charged to the client alone', async (t) => {
+  const first = decideLine(wide, 'POST /images/prune')
+  if (first.verdict !== 'allow' || !first.charge) throw new Error('it is allowed, and charged')
+  t.same(first.charge, { client: 'healer', operation: 'ImagePrune', atMs: NOW_MS })
+  const again = decideLine(wide, 'POST /images/prune', notAsked, [first.charge], NOW_MS + 1000)
+  t.match(again, { status: 429, rule: 'policy.budget', retryAfterSeconds: 3599 })
+  t.equal(inWords(decideLine(wide, 'POST /images/prune', notAsked, [first.charge], NOW_MS + 3_600_000)), 'allow')
 })
 
 t.test('what was judged is what is approved: the id, the asked version, the typed query', async (t) => {

@@ -12,7 +12,7 @@ t.test('a policy with a mistake ends with 2 and tells file, line and column', as
     [
       'failing.yaml',
       'version: 1\nclient: a\nscope: [{ names: [a] }]\nallow: {}\ntests:\n  - allow: GET /_ping\n',
-      ':6:1: test failed: ',
+      ':6:5: test failed: ',
     ],
     ['alias.yaml', 'version: 1\nclient: a\nscope: *nowhere\nallow: {}\n', ':3:8: '],
   ]

@@ -18,7 +18,21 @@ function pathOf(policy: Policy, line: string): string {
 }
 
 const oneLabel = policyOf(
-  policyText(['ContainerList:', '  query: { all: [true, false], filters: [label, status] }', '  show: [Id, Labels: [tier]]']),
+  policyText([
+    'ContainerList:',
+    '  query: { all: [true, false], filters: [label, status] }',
+    '  show: [Id, State, Labels: [tier]]',
+  ]),
+)
+
+const others = policyOf(
+  `${policyText([
+    'ContainerKill: { query: { signal: ["*"] } }',
+    'ImageInspect: { show: [Id] }',
+    'NetworkInspect: { query: { scope: ["*"], verbose: [true] }, show: [Name] }',
+    'CheckpointDelete: {}',
+    'SystemPingHead: {}',
+  ])}allow_root_equivalent: [CheckpointDelete]\n`,
 )
 
 const paths: readonly (readonly [policy: Policy, line: string, path: string, why: string])[] = [
@@ -43,6 +57,16 @@ const paths: readonly (readonly [policy: Policy, line: string, path: string, why
     '/containers/json?filters={"label":["monitored=true","tier=web"],"status":["running"]}',
     'the client’s filters are added to the scope’s, not put in their place',
   ],
+  [
+    others,
+    'POST /containers/web/kill?signal=%26t%3D1%23%2F',
+    `/containers/${ID}/kill?signal=&t=1#/`,
+    'a text is encoded anew, whatever is in it',
+  ],
+  [others, 'GET /v1.41/images/localhost:5000/a/b:1/json', '/v1.41/images/localhost:5000/a/b:1/json', 'the name of an image'],
+  [others, 'GET /networks/front?scope=local&verbose=true', '/networks/front?scope=local&verbose=1', 'the name of a network'],
+  [others, 'DELETE /containers/web/checkpoints/one', `/containers/${ID}/checkpoints/one`, 'an id and a name'],
+  [others, 'HEAD /_ping', '/_ping', 'a ping by HEAD'],
   [
     oneLabel,
     `GET /containers/json?filters=${encodeURIComponent('{"label":[]}')}`,

@@ -26,6 +26,22 @@ const accepted: readonly (readonly [line: string, operation: string, container?:
   ['POST /v1.40/containers/restart/restart', 'ContainerRestart', 'restart', '1.40'],
   [`GET /containers/${'a'.repeat(255)}/json`, 'ContainerInspect', 'a'.repeat(255)],
   ['GET /_ping?', 'SystemPing'],
+  ['HEAD /_ping', 'SystemPingHead'],
+  ['GET /v1.56/info', 'SystemInfo', undefined, '1.56'],
+  // each by its own name, however harmless the method looks
+  ['GET /containers/web/attach/ws', 'ContainerAttachWebsocket', 'web'],
+  ['GET /containers/web/archive', 'ContainerArchive', 'web'],
+  ['HEAD /containers/web/archive', 'ContainerArchiveInfo', 'web'],
+  ['GET /containers/web/export', 'ContainerExport', 'web'],
+  ['GET /containers/web/logs', 'ContainerLogs', 'web'],
+  ['GET /containers/web/top', 'ContainerTop', 'web'],
+  ['DELETE /containers/prune', 'ContainerDelete', 'prune'],
+  ['POST /containers/prune', 'ContainerPrune'],
+  ['POST /containers/create', 'ContainerCreate'],
+  ['POST /build', 'ImageBuild'],
+  ['POST /build/cancel', 'BuildCancel'],
+  ['POST /session', 'Session'],
+  ['POST /grpc', 'Grpc'],
 ]
 
 t.test('a request of the catalogue is read as its operation, container and version', async (t) => {
@@ -42,22 +58,36 @@ t.test('a request of the catalogue is read as its operation, container and versi
   }
 })
 
+const named: readonly (readonly [line: string, operation: string, names: Record<string, string>])[] = [
+  ['GET /images/nginx/json', 'ImageInspect', { image: 'nginx' }],
+  ['GET /images/localhost:5000/team/web:1.2/json', 'ImageInspect', { image: 'localhost:5000/team/web:1.2' }],
+  [`GET /images/team/web@sha256:${ID}/json`, 'ImageInspect', { image: `team/web@sha256:${ID}` }],
+  ['GET /images/json/json', 'ImageInspect', { image: 'json' }],
+  ['GET /images/search', 'ImageSearch', {}],
+  ['GET /images/search/json', 'ImageInspect', { image: 'search' }],
+  ['GET /images/a/json/history', 'ImageHistory', { image: 'a/json' }],
+  ['DELETE /images/a/json', 'ImageDelete', { image: 'a/json' }],
+  ['POST /images/localhost:5000/a/push', 'ImagePush', { image: 'localhost:5000/a' }],
+  ['GET /plugins/vieux/sshfs:latest/json', 'PluginInspect', { plugin: 'vieux/sshfs:latest' }],
+  ['GET /plugins/privileges', 'GetPluginPrivileges', {}],
+  ['GET /networks/front', 'NetworkInspect', { network: 'front' }],
+  ['POST /networks/prune/connect', 'NetworkConnect', { network: 'prune' }],
+  ['GET /distribution/a/b/json', 'DistributionInspect', { image: 'a/b' }],
+  ['DELETE /containers/web/checkpoints/one', 'CheckpointDelete', { checkpoint: 'one' }],
+]
+
+t.test('an object is named by one segment, an image or a plugin by as many as its name has', async (t) => {
+  for (const [line, operation, names] of named) {
+    const request = readRequest(head(line))
+    if ('verdict' in request) {
+      t.fail(`${line} is refused: ${request.reason}`)
+      continue
+    }
+    t.same([request.operation.id, Object.fromEntries(request.names)], [operation, names], line)
+  }
+})
+
 const refusedLines: readonly (readonly [line: string, rule: string, status: number])[] = [
-  // reads that are not harmless, and operations that no policy can name
-  ['GET /containers/web/attach/ws', 'operation.unknown', 403],
-  ['GET /containers/web/archive', 'operation.unknown', 403],
-  ['GET /containers/web/export', 'operation.unknown', 403],
-  ['GET /containers/web/logs', 'operation.unknown', 403],
-  ['GET /containers/web/top?ps_args=aux', 'operation.unknown', 403],
-  ['GET /events', 'operation.unknown', 403],
-  ['GET /info', 'operation.unknown', 403],
-  ['POST /containers/create', 'operation.unknown', 403],
-  ['POST /containers/web/stop', 'operation.unknown', 403],
-  ['POST /containers/web/kill', 'operation.unknown', 403],
-  ['POST /containers/web/exec', 'operation.unknown', 403],
-  ['POST /build', 'operation.unknown', 403],
-  ['POST /session', 'operation.unknown', 403],
-  ['POST /grpc', 'operation.unknown', 403],
   // half-anchored and method-blind rules
   ['PUT /containers/web/restart/archive', 'operation.unknown', 403],
   ['POST /containers/web/restart/archive', 'operation.unknown', 403],
@@ -73,6 +103,13 @@ const refusedLines: readonly (readonly [line: string, rule: string, status: numb
   // names that route elsewhere
   ['GET /containers/a/b/json', 'operation.unknown', 403],
   ['POST /containers/a/b/restart', 'operation.unknown', 403],
+  ['GET /networks/a/b', 'operation.unknown', 403],
+  ['GET /volumes/a:b', 'request.path', 400],
+  ['GET /images/-a/json', 'request.path', 400],
+  ['GET /images/a/.b/json', 'request.path', 400],
+  ['GET /images/a/_b/json', 'request.path', 400],
+  ['DELETE /images', 'operation.unknown', 403],
+  ['DELETE /containers/web/checkpoints/.one', 'request.path', 400],
   ['POST /containers/.hidden/restart', 'request.path', 400],
   ['POST /containers/-web/restart', 'request.path', 400],
   ['POST /containers/_web/restart', 'request.path', 400],
@@ -100,7 +137,8 @@ const refusedLines: readonly (readonly [line: string, rule: string, status: numb
   ['GET /containers/json#x', 'request.target', 400],
   ['GET /containers/json\t', 'request.target', 400],
   ['GET /containers/json\n', 'request.target', 400],
-  ['GET /containers/web:latest/json', 'request.target', 400],
+  ['GET /containers/web:latest/json', 'request.path', 400],
+  ['GET /containers/web@1/json', 'request.path', 400],
   ['GET /containers/web+db/json', 'request.target', 400],
   ['GET /', 'request.target', 400],
   ['GET ', 'request.target', 400],
@@ -120,7 +158,7 @@ const refusedLines: readonly (readonly [line: string, rule: string, status: numb
   ['GET /v01.44/containers/json', 'request.version', 400],
   ['GET /v1.4/containers/json', 'request.version', 400],
   ['GET /v1.23/containers/json', 'request.version', 400],
-  ['GET /v1.56/containers/json', 'request.version', 400],
+  ['GET /v1.57/containers/json', 'request.version', 400],
   ['GET /v1.100/containers/json', 'request.version', 400],
   ['GET /v9.99/containers/json', 'request.version', 400],
   ['GET /v1.45.0/containers/json', 'request.version', 400],

@@ -50,10 +50,11 @@ function isWellTyped(value: QueryValue): boolean {
       return typeof value.value === 'boolean'
     case 'integer':
       return Number.isInteger(value.value) && Math.abs(value.value) <= 999_999_999
+    case 'text':
+      return value.value.length <= 1024 && !/\p{Cc}/u.test(value.value)
     case 'filters':
-      return [...value.value].every(
-        ([name, values]) =>
-          ['health', 'label', 'status'].includes(name) && values.length <= 64 && values.every((text) => typeof text === 'string'),
+      return [...value.value.values()].every(
+        (values) => values.length <= 64 && values.every((text) => typeof text === 'string' && !/\p{Cc}/u.test(text)),
       )
     default:
       return value satisfies never
@@ -63,9 +64,9 @@ function isWellTyped(value: QueryValue): boolean {
 function hasOnlyCheckedValues({ operation, container, version, query }: ApiRequest): boolean {
   return (
     CATALOGUE.includes(operation) &&
-    (container !== undefined) === operation.path.includes('{id}') &&
+    (container !== undefined) === operation.path.includes('{container}') &&
     (container === undefined || CONTAINER.test(container)) &&
-    (version === undefined || /^1\.(2[4-9]|3\d|4\d|5[0-5])$/.test(version)) &&
+    (version === undefined || /^1\.(2[4-9]|3\d|4\d|5[0-6])$/.test(version)) &&
     [...query].every(([key, value]) => Object.hasOwn(operation.query, key) && isWellTyped(value))
   )
 }

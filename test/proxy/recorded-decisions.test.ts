@@ -13,7 +13,8 @@ const recorded: readonly (readonly [line: string, entry: Record<string, unknown>
   ],
   ['GET /containers/hidden/json', { operation: 'ContainerInspect', verdict: 'deny', rule: 'policy.scope', status: 404 }],
   ['GET /containers//json', { path: '/containers//json', verdict: 'deny', rule: 'request.target', status: 400 }],
-  ['DELETE /containers/web', { method: 'DELETE', verdict: 'deny', rule: 'operation.unknown', status: 403 }],
+  ['DELETE /containers/web', { operation: 'ContainerDelete', verdict: 'deny', rule: 'policy.operation', status: 403 }],
+  ['PUT /containers/web', { method: 'PUT', verdict: 'deny', rule: 'operation.unknown', status: 403 }],
   [
     'POST /containers/web/restart?t=99',
     {

@@ -1,14 +1,15 @@
 // Policies for tests: the one that ships, and small ones from text. A text that does not parse fails the test at once.
 import { readFileSync } from 'node:fs'
-import { parsePolicy, renderPolicyErrors } from '../../../proxy/policy/parse-policy.ts'
+import { parsePolicy } from '../../../proxy/policy/parse-policy.ts'
 import type { Policy } from '../../../proxy/policy/policy.ts'
+import { renderPolicyErrors } from '../../../proxy/policy/policy-error.ts'
 
 export const HEALER_POLICY_FILE = new URL('../../../policies/healer.yaml', import.meta.url).pathname
 export const HEALER_POLICY_TEXT = readFileSync(HEALER_POLICY_FILE, 'utf8')
 
-export function policyOf(text: string): Policy {
-  const parsed = parsePolicy(text, 'test.yaml')
-  if ('errors' in parsed) throw new Error(renderPolicyErrors('test.yaml', parsed.errors))
+export function policyOf(text: string, file = 'test.yaml'): Policy {
+  const parsed = parsePolicy(text, file)
+  if ('errors' in parsed) throw new Error(renderPolicyErrors(file, text, parsed.errors))
   return parsed.policy
 }
 
