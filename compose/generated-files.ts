@@ -1,0 +1,56 @@
+// The files of the repository that are made from the code: what editors know of a policy, and the list of operations.
+import { renderPolicyJsonSchema } from '../proxy/policy/json-schema.ts'
+import { CATALOGUE, type Operation, type OperationKind, whyNotServed } from '../proxy/request/catalogue.ts'
+
+/** Each file's text by its path. */
+export function renderGeneratedFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ['policies/policy.schema.json', renderPolicyJsonSchema()],
+    ['docs/operations.md', renderOperations()],
+  ])
+}
+
+const KINDS: Readonly<Record<OperationKind, string>> = {
+  reads: 'reads',
+  writes: 'writes',
+  root: '**root**',
+}
+
+function renderOperations(): string {
+  return [
+    '# Operations',
+    '',
+    'Every operation of the Engine API, 1.24 to 1.56, that a policy can name, and those that none can. What is not in this list does not exist',
+    'for the proxy: it is refused as `operation.unknown`. Made from `proxy/request/catalogue.ts` by `npm run generate`.',
+    '',
+    '- **reads** changes nothing. **writes** changes something; `budget` bounds how often, and `when` says in which state of a container.',
+    '- **root** amounts to root on the host, or hands it out, and has to be named again under `allow_root_equivalent`.',
+    '- `show` is what a JSON answer is cut down to. Where there is no JSON, there is nothing to cut.',
+    '- A query key takes `[true, false]` (b), a range or list of whole numbers (n), or a list of texts (t). `filters` takes a list of the',
+    '  filters named; each is for what is shown, since a filter on what is hidden would tell of it.',
+    '- `{container}` is always one of the scope. Other objects are seen whole, and by name.',
+    '',
+    '| operation | request | kind | answer | query | |',
+    '|---|---|---|---|---|---|',
+    ...CATALOGUE.map((operation) => `| ${cells(operation).join(' | ')} |`),
+    '',
+  ].join('\n')
+}
+
+function cells(operation: Operation): readonly string[] {
+  const { id, method, path, kind, answer, query } = operation
+  const why = whyNotServed(operation)
+  const keys = Object.entries(query).map(([key, type]) =>
+    typeof type === 'object'
+      ? `${key}: ${Object.keys(type).join(' ')}`
+      : `${key} (${{ boolean: 'b', integer: 'n', text: 't' }[type]})`,
+  )
+  return [
+    `\`${id}\``,
+    `\`${method} /${path.join('/')}\``,
+    KINDS[kind],
+    { json: 'JSON', nothing: '', ping: '`OK`', stream: 'a stream', hijack: 'a connection of its own' }[answer],
+    keys.join(', '),
+    why === undefined ? '' : `in no policy: ${why}`,
+  ]
+}
