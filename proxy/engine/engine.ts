@@ -28,12 +28,12 @@ export type Engine = {
 /** How long the Engine may take over a read. */
 export const READ_TIMEOUT_MS = 30_000
 
-/** The largest answer that is taken in, bytes. A list of a thousand containers is about 2 MB. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+/** The largest answer that is taken in, bytes. A list of a thousand containers is about 2 MB; a few of these fit into memory at once. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 const CONNECT_TIMEOUT_MS = 5000
 
 /** Requests to the Engine under way at once, of one client's. */
-const MAX_READS = 16
+const MAX_READS = 4
 const MAX_WRITES = 128
 
 /** The Engine could not be asked, did not answer in time, or answered what cannot be read. */
@@ -84,6 +84,11 @@ function explain(error: unknown, socketPath: string): EngineError {
   if (syscall === 'connect' || error instanceof errors.ConnectTimeoutError) {
     return new EngineError('unreachable', `the Engine does not answer at ${socketPath}: ${code}`, { cause: error })
   }
-  const why = error instanceof errors.SocketError ? 'it closed the connection before its answer was whole' : message
+  const why =
+    error instanceof errors.SocketError
+      ? 'it closed the connection before its answer was whole'
+      : error instanceof errors.ResponseExceededMaxSizeError
+        ? `it is larger than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`
+        : message
   return new EngineError('answer', `the Engine's answer cannot be read: ${why}`, { cause: error })
 }

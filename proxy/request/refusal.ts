@@ -4,10 +4,12 @@
 export const REFUSAL_RULES = [
   'request.body',
   'request.browser',
+  'request.framing',
   'request.header',
   'request.path',
   'request.query',
   'request.target',
+  'request.timeout',
   'request.upgrade',
   'request.version',
   'operation.unknown',

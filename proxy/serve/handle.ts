@@ -13,6 +13,7 @@ import { type Answer, refusalAnswer, showAnswer } from '../show/answer.ts'
 import type { Ledger } from './ledger.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import { createRecorder, type Recorder } from './record.ts'
+import type { Turns } from './turns.ts'
 
 /** All that one client's requests are handled with. */
 export type Client = {
@@ -25,6 +26,8 @@ export type Client = {
   readonly log: Logger
   /** Ids of the containers to which a write is under way, shared by all clients. */
   readonly busy: Set<string>
+  /** For answers to reads, from the Engine's first byte to the client's last. */
+  readonly turns: Turns
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -38,6 +41,11 @@ export async function handle(client: Client, head: RequestHead): Promise<Answer>
     client.log.error({ err: error }, 'a request failed inside the proxy')
     return record.refused(refuse(500, 'proxy.error', 'the proxy failed; see its log'))
   }
+}
+
+/** Refuses what could not be read as a request. */
+export function refuseUnread(client: Client, refusal: Refusal, head: RequestHead): Promise<Answer> {
+  return createRecorder(client, head).refused(refusal)
 }
 
 async function handleRequest(client: Client, head: RequestHead, record: Recorder): Promise<Answer> {
@@ -57,9 +65,15 @@ async function handleRequest(client: Client, head: RequestHead, record: Recorder
   if (decision.verdict === 'deny') return record.refused(decision, request, known)
   if (decision.charge) return forwardWrite(client, request, known, decision, record)
 
-  const { answer, error } = await forwardAndShow(client, decision)
-  await record.read(request, known, answer, error)
-  return answer
+  const taken = await client.turns.take()
+  try {
+    const { answer, error } = await forwardAndShow(client, decision)
+    await record.read(request, known, answer, error)
+    return { ...answer, taken }
+  } catch (error) {
+    taken()
+    throw error
+  }
 }
 
 type Inspected = NonNullable<Awaited<ReturnType<Targets['inspect']>>>

@@ -4,6 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export type ProxyMetrics = {
   readonly decided: (client: string, operation: string, verdict: 'allow' | 'deny', rule: string, seconds: number) => void
   readonly auditFailed: () => void
+  /** A connection of the client's was closed unanswered because there were too many, or too much under way. */
+  readonly droppedConnection: (client: string) => void
   readonly engineUp: (up: boolean) => void
   readonly render: () => Promise<string>
   readonly contentType: string
@@ -31,6 +33,12 @@ export function createProxyMetrics(): ProxyMetrics {
     help: 'Audit lines that could not be written.',
     registers,
   })
+  const dropped = new Counter({
+    name: 'postern_proxy_dropped_connections_total',
+    help: 'Connections closed unanswered because the client had too many, or too many requests under way.',
+    labelNames: ['client'],
+    registers,
+  })
   const up = new Gauge({
     name: 'postern_proxy_engine_up',
     help: '1 if the Engine answered when it was last asked by a health check, 0 if not.',
@@ -42,6 +50,7 @@ export function createProxyMetrics(): ProxyMetrics {
       seconds.observe({ client, verdict }, duration)
     },
     auditFailed: () => auditFailures.inc(),
+    droppedConnection: (client) => dropped.inc({ client }),
     engineUp: (isUp) => up.set(isUp ? 1 : 0),
     render: () => registry.metrics(),
     contentType: registry.contentType,

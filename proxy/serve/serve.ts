@@ -6,9 +6,11 @@ import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
 import { createTargets } from '../engine/targets.ts'
 import type { Policy } from '../policy/policy.ts'
+import { type ClientServer, createClientServer } from './client-server.ts'
 import { longestWindowMs, restoreLedger } from './ledger.ts'
+import { listen } from './listen.ts'
 import { createProxyMetrics } from './metrics.ts'
-import { type ClientServer, createClientServer, createMetricsServer, listen } from './server.ts'
+import { createMetricsServer } from './metrics-server.ts'
 
 export type ServeOptions = {
   readonly clients: readonly { readonly policy: Policy; readonly socketPath: string }[]

@@ -10,6 +10,8 @@ export type Answer = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** To be called once the client has taken the answer, or has gone: memory holds only a few large ones. */
+  readonly taken?: () => void
 }
 
 /** A refusal in the Engine's own error shape. */

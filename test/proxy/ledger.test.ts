@@ -47,6 +47,7 @@ t.test('what was let through within the window is given back, and nothing else',
     [900, restarted({ verdict: 'deny', rule: 'policy.when' })],
     [800, restarted({ operation: 'ContainerInspect' })],
     [700, restarted({ operation: 'ImagePrune' })],
+    [650, restarted({ operation: 'ImageList' })],
     [600, { event: 'start', reason: 'x' }],
     [500, { event: 'outcome', of: 3, status: 204, bytes: 0, ms: 1 }],
     '{"v":1,"time":"not a time","seq":99,"event":"decision","verdict":"allow","operation":"ContainerRestart","target":{"id":"a","name":"web"}}',
@@ -56,6 +57,7 @@ t.test('what was let through within the window is given back, and nothing else',
   t.same(ledger.charges(), [
     restartCharge({ atMs: NOW_MS - 599_999 }),
     restartCharge({ client: 'other', container: 'db', atMs: NOW_MS - 1000 }),
+    { client: 'healer', operation: 'ImagePrune', atMs: NOW_MS - 700 },
   ])
 })
 

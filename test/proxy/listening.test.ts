@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
-import { listen } from '../../proxy/serve/server.ts'
+import { listen } from '../../proxy/serve/listen.ts'
 import { ask } from './support/raw-client.ts'
 import { type Owner, temporaryDirectory } from './support/temporary.ts'
 

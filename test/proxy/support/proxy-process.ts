@@ -1,6 +1,6 @@
 // The proxy's program as a process of its own. Where the tests run as root, it is started as nobody: it refuses to serve as root.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
@@ -17,7 +17,18 @@ export const runsAsRoot = process.getuid?.() === 0
 export type Run = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 export type RunningProgram = { readonly child: ChildProcess; readonly ended: Promise<Run> }
 
-export type RunOptions = { readonly asRoot?: boolean; readonly env?: Readonly<Record<string, string>> }
+export type RunOptions = {
+  readonly asRoot?: boolean
+  readonly env?: Readonly<Record<string, string>>
+  readonly nodeFlags?: readonly string[]
+}
+
+/** The flags that the proxy's image gives to Node. */
+export const IMAGE_FLAGS = (
+  /^ENTRYPOINT (.*proxy\.mjs.*)$/m.exec(readFileSync(join(ROOT, 'compose/Dockerfile'), 'utf8'))?.[1] ?? ''
+)
+  .split('"')
+  .filter((word) => word.startsWith('--'))
 
 /**
  * Starts `postern-proxy` with these arguments and nothing of this process's environment but PATH. Through `env -i`, since tap
@@ -26,10 +37,10 @@ export type RunOptions = { readonly asRoot?: boolean; readonly env?: Readonly<Re
 export function startProgram(
   owner: Owner,
   args: readonly string[],
-  { asRoot = false, env = {} }: RunOptions = {},
+  { asRoot = false, env = {}, nodeFlags = [] }: RunOptions = {},
 ): RunningProgram {
   const variables = Object.entries({ PATH: process.env.PATH ?? '', ...env }).map(([name, value]) => `${name}=${value}`)
-  const program = [process.execPath, '--import=tsx', join(ROOT, 'proxy/main.ts')]
+  const program = [process.execPath, ...nodeFlags, '--import=tsx', join(ROOT, 'proxy/main.ts')]
   const child = spawn('env', ['-i', ...variables, ...program, ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -85,8 +96,8 @@ export async function preparePlace(owner: Owner, policyFile = HEALER_POLICY_FILE
 }
 
 /** Starts serving, and resolves once the metrics socket, which comes last, answers. */
-export async function startServing(owner: Owner, place: Place): Promise<RunningProgram> {
-  const program = startProgram(owner, place.args)
+export async function startServing(owner: Owner, place: Place, options?: RunOptions): Promise<RunningProgram> {
+  const program = startProgram(owner, place.args, options)
   const over = program.ended.then(({ code, stderr }) => {
     throw new Error(`it ended with ${code}: ${stderr}`)
   })

@@ -6,9 +6,11 @@ import { type AuditLog, openAuditLog } from '../../../proxy/audit/audit-log.ts'
 import { connectEngine } from '../../../proxy/engine/engine.ts'
 import { createTargets } from '../../../proxy/engine/targets.ts'
 import type { ContainerId } from '../../../proxy/policy/target.ts'
+import type { Limits } from '../../../proxy/serve/bounded-server.ts'
+import { createClientServer } from '../../../proxy/serve/client-server.ts'
 import { createLedger, longestWindowMs } from '../../../proxy/serve/ledger.ts'
+import { listen } from '../../../proxy/serve/listen.ts'
 import { createProxyMetrics } from '../../../proxy/serve/metrics.ts'
-import { createClientServer, listen } from '../../../proxy/serve/server.ts'
 import { containerId, type FakeContainer, fakeContainer } from './containers.ts'
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
 import { HEALER_POLICY_TEXT, policyOf } from './policies.ts'
@@ -39,12 +41,14 @@ export type RunningProxy = {
   /** Asks one after the other over one connection; the statuses. */
   readonly inTurn: (lines: readonly string[]) => Promise<readonly number[]>
   readonly auditLines: () => readonly Record<string, unknown>[]
+  readonly metrics: () => Promise<string>
 }
 
 export type ProxyOptions = {
   readonly policyText?: string
   readonly containers?: readonly FakeContainer[]
   readonly ownId?: ContainerId
+  readonly limits?: Limits
   /** In place of a log in `auditFile`. */
   readonly audit?: AuditLog
 }
@@ -59,17 +63,19 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
   const policy = policyOf(policyText)
   const engine = connectEngine(fake.socketPath)
   const audit = options.audit ?? (await openAuditLog(auditFile, now))
-  const { server } = createClientServer({
+  const metrics = createProxyMetrics()
+  const client = {
     policy,
     engine,
     audit,
     now,
     targets: createTargets({ engine, scope: policy.scope, ownId, socketPaths: [socketPath] }),
     ledger: createLedger(longestWindowMs([policy]), now),
-    metrics: createProxyMetrics(),
+    metrics,
     log: pino({ level: 'silent' }),
-    busy: new Set(),
-  })
+    busy: new Set<string>(),
+  }
+  const { server } = createClientServer(client, options.limits)
   await listen(server, socketPath)
   owner.teardown(async () => {
     server.close()
@@ -86,6 +92,7 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
     ask: (line, headers) => ask(socketPath, line, headers),
     inTurn: (lines) => talkInTurn(socketPath, lines),
     talk: (bytes, answers) => talk(socketPath, bytes, answers),
+    metrics: () => metrics.render(),
     auditLines: () => parseLines(readFileSync(auditFile, 'utf8')),
   }
 }

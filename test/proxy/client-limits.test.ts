@@ -1,0 +1,135 @@
+// What a client may send, how slowly, and how much at once. The times are options of the server; here they are short.
+import { connect, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { messageOf, plainRequest } from './support/raw-client.ts'
+import { type RunningProxy, startProxy } from './support/start-proxy.ts'
+
+const LIMITS = { maxConnections: 4, headTimeoutMs: 300, idleTimeoutMs: 300, answerTimeoutMs: 300 }
+const start = (t: Test) => startProxy(t, { limits: LIMITS })
+
+/** A connection that was made, and what became of it. */
+type Held = { readonly socket: Socket; readonly closed: Promise<string> }
+
+function hold(t: Test, { socketPath }: RunningProxy): Held {
+  const socket = connect(socketPath)
+  let received = ''
+  socket.setEncoding('latin1')
+  socket.on('data', (text: string) => {
+    received += text
+  })
+  socket.on('error', () => 'closed')
+  t.teardown(() => socket.destroy())
+  return { socket, closed: new Promise((resolve) => socket.once('close', () => resolve(received))) }
+}
+
+t.test('a connection that never sends anything is closed without a word, and leaves no line', async (t) => {
+  const proxy = await start(t)
+  t.equal(await hold(t, proxy).closed, '')
+  t.same(proxy.auditLines(), [])
+})
+
+t.test('a head that comes a byte at a time is answered with 408, recorded, and the connection closed', async (t) => {
+  const proxy = await start(t)
+  const { socket, closed } = hold(t, proxy)
+  socket.write('GET /')
+  const dripping = setInterval(() => socket.write('x'), 20)
+  t.teardown(() => clearInterval(dripping))
+  t.match(await closed, /^HTTP\/1\.1 408 Request Timeout\r\n.*\r\n\r\n\{"message":"the request did not come in time"\}$/s)
+  t.match(proxy.auditLines(), [{ verdict: 'deny', rule: 'request.timeout', status: 408, method: '', path: '' }])
+  t.same(proxy.engine.lines(), [])
+})
+
+t.test('a body that never ends is answered at its head and not waited for', async (t) => {
+  const proxy = await start(t)
+  const [answer] = await proxy.talk(plainRequest('POST /containers/web/restart', ['Content-Length: 1000000']))
+  t.match(answer, { status: 400 })
+  t.same(proxy.engine.lines(), [])
+})
+
+t.test('a connection that stays idle after its request is closed', async (t) => {
+  const proxy = await start(t)
+  const { socket, closed } = hold(t, proxy)
+  socket.write(plainRequest('GET /_ping'))
+  t.match(await closed, /^HTTP\/1\.1 200 OK\r\n/)
+  t.equal(proxy.auditLines().length, 1)
+})
+
+t.test('a client that does not take its answer is cut off', async (t) => {
+  const proxy = await startProxy(t, { limits: LIMITS, policyText: BIG })
+  proxy.engine.answer = ({ line }) =>
+    line.startsWith('GET /version') ? { status: 200, body: { Version: 'x'.repeat(4_000_000) } } : undefined
+  const { socket, closed } = hold(t, proxy)
+  socket.pause()
+  socket.write(plainRequest('GET /version'))
+  await delay(1500)
+  socket.resume()
+  t.ok((await closed).length < 4_000_000, 'the answer is not whole')
+  t.equal((await proxy.ask('GET /_ping')).status, 200, 'others are served')
+})
+const BIG = `version: 1
+client: healer
+scope: [{ labels: { monitored: "true" } }]
+allow:
+  SystemPing: {}
+  SystemVersion: { show: all }
+`
+
+t.test('one connection more than may be is closed at once, counted, and the others stay', async (t) => {
+  const proxy = await startProxy(t, { limits: { ...LIMITS, headTimeoutMs: 5000 } })
+  const held = Array.from({ length: LIMITS.maxConnections }, () => hold(t, proxy))
+  await Promise.all(held.map(({ socket }) => new Promise((resolve) => socket.once('connect', resolve))))
+  t.equal(await hold(t, proxy).closed, '')
+  t.match(await proxy.metrics(), 'postern_proxy_dropped_connections_total{client="healer"} 1')
+  for (const { socket } of held) socket.write(plainRequest('GET /_ping', ['Connection: close']))
+  for (const { closed } of held) t.match(await closed, /^HTTP\/1\.1 200 OK/)
+  t.equal((await proxy.ask('GET /_ping')).status, 200, 'and there is room again')
+})
+
+t.test('requests whose connections are gone still count as under way, and are bounded', async (t) => {
+  const proxy = await startProxy(t)
+  let release = (): void => undefined
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  proxy.engine.answer = async () => {
+    await released
+    return { status: 200, body: 'OK' }
+  }
+  for (let i = 0; i < 400; i++) {
+    const { socket } = hold(t, proxy)
+    await new Promise((resolve) => socket.write(plainRequest('GET /_ping'), resolve))
+    await delay(2)
+    socket.destroy()
+  }
+  release()
+  t.match(await proxy.metrics(), /postern_proxy_dropped_connections_total\{client="healer"\} 1\d\d$/m)
+  while (proxy.auditLines().length < 256) await delay(20)
+  t.equal(proxy.auditLines().length, 256, 'each that was taken up is on the record')
+  t.ok(proxy.engine.lines().length <= 256)
+})
+
+const malformed: readonly (readonly [what: string, bytes: string, status: number, rule: string, method: string])[] = [
+  ['bytes that are no request', '\x16\x03\x01\x02\0\x01\r\n\r\n', 400, 'request.framing', ''],
+  ['a request line without an end', `GET ${'/'.repeat(20_000)}`, 431, 'request.header', ''],
+  ['20 KB of headers', plainRequest('GET /_ping', [`X-A: ${'a'.repeat(20_480)}`]), 431, 'request.header', ''],
+  ['no Host', 'GET /_ping HTTP/1.1\r\n\r\n', 400, 'request.header', 'GET'],
+  ['a tunnel', 'CONNECT docker:2375 HTTP/1.1\r\nHost: docker\r\n\r\n', 400, 'request.target', 'CONNECT'],
+  ['a tunnel to a path', 'CONNECT /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n', 400, 'request.target', 'CONNECT'],
+  ['two lengths', plainRequest('GET /_ping', ['Content-Length: 0', 'Content-Length: 1']), 400, 'request.framing', ''],
+  ['a promise of a body', plainRequest('GET /_ping', ['Expect: 100-continue']), 400, 'request.header', 'GET'],
+  ['an unknown expectation', plainRequest('GET /_ping', ['Expect: miracles']), 400, 'request.header', 'GET'],
+]
+
+for (const [what, bytes, status, rule, method] of malformed) {
+  t.test(`${what} is refused in the Engine’s own shape, recorded, and the connection closed`, async (t) => {
+    const proxy = await start(t)
+    const answers = await proxy.talk(bytes, 2)
+    t.match(answers, [{ status }])
+    t.equal(answers.length, 1)
+    t.ok(messageOf(answers[0] ?? { body: '', headers: [], status: 0, statusLine: '' }).length > 10)
+    t.ok(answers[0]?.headers.some((header) => header.toLowerCase() === 'connection: close'))
+    t.match(proxy.auditLines(), [{ event: 'decision', verdict: 'deny', rule, status, method }])
+    t.match(await proxy.metrics(), `rule="${rule}"} 1`)
+  })
+}
