@@ -50,3 +50,7 @@ export function parseObjectName(segments: readonly string[], isReference: boolea
 export function apiVersion(minor: number): ApiVersion {
   return `1.${minor}` as ApiVersion
 }
+
+export function apiMinor(version: ApiVersion): number {
+  return Number(version.slice('1.'.length))
+}

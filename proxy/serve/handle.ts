@@ -1,6 +1,7 @@
 // One request's way through: read, decide, forward, show, record. Reads as a checklist; each step is a module.
 import type { Logger } from 'pino'
 import type { AuditLog } from '../audit/audit-log.ts'
+import type { ApiRange } from '../engine/api-range.ts'
 import { type Engine, EngineError } from '../engine/engine.ts'
 import { forward } from '../engine/forward.ts'
 import type { Targets } from '../engine/targets.ts'
@@ -20,6 +21,7 @@ export type Client = {
   readonly policy: Policy
   readonly engine: Engine
   readonly targets: Targets
+  readonly apiRange: ApiRange
   readonly ledger: Ledger
   readonly audit: AuditLog
   readonly metrics: ProxyMetrics
@@ -54,6 +56,9 @@ async function handleRequest(client: Client, head: RequestHead, record: Recorder
 
   let known: Known = { target: 'not asked' }
   let decision = decide(client.policy, request, known, client.ledger.charges(), client.now())
+  if (decision.verdict === 'deny') return record.refused(decision, request, known)
+  const tooNew = await checkVersion(client, request)
+  if (tooNew) return record.refused(tooNew, request)
   if (decision.verdict === 'resolve') {
     const found = await findTarget(client, request, decision.need)
     if ('verdict' in found) return record.refused(found, request)
@@ -78,6 +83,17 @@ async function handleRequest(client: Client, head: RequestHead, record: Recorder
 
 type Inspected = NonNullable<Awaited<ReturnType<Targets['inspect']>>>
 type Found = Exclude<Known, { target: 'inspected' }> | { readonly target: 'inspected'; readonly container: Inspected }
+
+/** A version that the Engine does not have would be refused by it in words of its own. */
+async function checkVersion({ apiRange, log }: Client, { version }: ApiRequest): Promise<Refusal | undefined> {
+  if (version === undefined) return undefined
+  try {
+    const lacks = await apiRange.lacks(version)
+    return lacks === undefined ? undefined : refuse(400, 'request.version', lacks)
+  } catch (error) {
+    return engineRefusal(error, log)
+  }
+}
 
 async function findTarget(
   { targets, log }: Client,
@@ -144,7 +160,11 @@ async function forwardAndShow(client: Client, approved: Approved): Promise<{ ans
     shown = showAnswer(approved, answer)
     if ('verdict' in shown) client.log.warn({ operation: approved.operation, engine: answer.body.slice(0, 1000) }, shown.reason)
   } catch (error) {
-    shown = engineRefusal(error, client.log)
+    const refusal = engineRefusal(error, client.log)
+    const mayBeDone = approved.charge !== undefined && refusal.rule !== 'engine.unreachable'
+    shown = mayBeDone
+      ? { ...refusal, reason: `${refusal.reason}; ${approved.operation} may have been done all the same` }
+      : refusal
   }
   return 'verdict' in shown ? { answer: refusalAnswer(shown), error: shown.reason } : { answer: shown }
 }

@@ -1,9 +1,12 @@
 // Brings the parts together and runs them until a signal asks to stop.
 import type { Server } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import { type AuditLog, openAuditLog } from '../audit/audit-log.ts'
+import { createApiRange } from '../engine/api-range.ts'
 import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
+import { watchReach } from '../engine/reach.ts'
 import { createTargets } from '../engine/targets.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type ClientServer, createClientServer } from './client-server.ts'
@@ -25,7 +28,7 @@ export type ServeOptions = {
 /** How long requests that are under way may take to finish after a signal. */
 const STOP_TIMEOUT_MS = 8000
 
-/** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start. */
+/** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start, or once the Engine is lost. */
 export async function serve({ clients, engineSocket, auditFile, metricsSocket, log, now }: ServeOptions): Promise<void> {
   refuseTwice(
     clients.map(({ policy }) => policy.client),
@@ -45,10 +48,12 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
   const ownId = ownContainerId()
   const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket ? [metricsSocket] : [])]
   const busy = new Set<string>()
+  const monotonic = () => performance.now()
+  const reach = watchReach(monotonic)
   // Each has connections of its own to the Engine, so that none can take all of them.
   const engines: Engine[] = []
   const ownEngine = () => {
-    const engine = connectEngine(engineSocket)
+    const engine = connectEngine(engineSocket, reach.tried)
     engines.push(engine)
     return engine
   }
@@ -59,7 +64,8 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
   for (const { policy, socketPath } of clients) {
     const engine = ownEngine()
     const targets = createTargets({ engine, scope: policy.scope, ownId, socketPaths })
-    const { server, settled } = createClientServer({ policy, engine, targets, ledger, audit, metrics, log, busy, now })
+    const apiRange = createApiRange(engine, monotonic)
+    const { server, settled } = createClientServer({ policy, engine, apiRange, targets, ledger, audit, metrics, log, busy, now })
     await listen(server, socketPath)
     servers.push(server)
     settling.push(settled)
@@ -74,8 +80,9 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
     servers.push(server)
   }
 
-  const signal = await stopped
-  log.info(`${signal}: stopping`)
+  const lost = reach.lost.then((why) => new Error(`${why}; the proxy ends, so that its restart policy connects it anew`))
+  const end = await Promise.race([stopped, lost])
+  log.info(`${end instanceof Error ? end.message : end}: stopping`)
   await Promise.all(servers.map(closeWithin(STOP_TIMEOUT_MS)))
   // What the Engine still owes an answer to is recorded as such.
   await Promise.all(engines.map((engine) => engine.close()))
@@ -83,6 +90,7 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
   await recordLifecycle(audit, 'stop', clients)
   await audit.close()
   log.info('stopped')
+  if (end instanceof Error) throw end
 }
 
 function refuseTwice(names: readonly string[], why: string): void {

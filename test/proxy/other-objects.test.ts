@@ -14,7 +14,8 @@ const policy = policyText([
 
 t.test('an image is shown by the fields named, and asked for by its whole name', async (t) => {
   const proxy = await startProxy(t, { policyText: policy })
-  proxy.engine.answer = () => ({ status: 200, body: { Id: 'sha256:1', RepoTags: ['a'], Config: { Env: [SECRET] } } })
+  proxy.engine.answer = ({ line }) =>
+    line.includes('/images/') ? { status: 200, body: { Id: 'sha256:1', RepoTags: ['a'], Config: { Env: [SECRET] } } } : undefined
   const answer = await proxy.ask('GET /v1.45/images/localhost:5000/team/web:1/json')
   t.equal(answer.status, 200)
   t.same(JSON.parse(answer.body), { Id: 'sha256:1', RepoTags: ['a'] })

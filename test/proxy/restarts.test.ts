@@ -12,6 +12,7 @@ t.test('a restart arrives with the whole id, the asked version and the typed que
   const proxy = await startProxy(t)
   t.match(await proxy.ask(`POST /v1.44/containers/${WEB.slice(0, 6)}/restart?t=7`), { status: 204, body: '' })
   t.same(proxy.engine.lines(), [
+    'GET /version HTTP/1.1',
     'GET /containers/json?all=1 HTTP/1.1',
     `GET /containers/${WEB}/json HTTP/1.1`,
     `POST /v1.44/containers/${WEB}/restart?t=7 HTTP/1.1`,

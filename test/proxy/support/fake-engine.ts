@@ -102,7 +102,7 @@ function answerFrom(containers: readonly FakeContainer[], { line }: Arrived): Re
   if (method === 'GET' && path === '/_ping')
     return { status: 200, body: 'OK', headers: ['Api-Version: 1.45', 'Docker-Secret: x'] }
   if (method === 'GET' && path === '/version')
-    return { status: 200, body: { Version: '26.1', ApiVersion: '1.45', KernelVersion: '6' } }
+    return { status: 200, body: { Version: '26.1', ApiVersion: '1.45', MinAPIVersion: '1.24', KernelVersion: '6' } }
   if (method === 'GET' && path === '/containers/json') return { status: 200, body: containers.map(listElement) }
   const [, id, action] = /^\/containers\/([^/]+)\/(json|restart)$/.exec(path) ?? []
   const container = containers.find((each) => each.id === id)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { type AuditLog, openAuditLog } from '../../../proxy/audit/audit-log.ts'
+import { createApiRange } from '../../../proxy/engine/api-range.ts'
 import { connectEngine } from '../../../proxy/engine/engine.ts'
 import { createTargets } from '../../../proxy/engine/targets.ts'
 import type { ContainerId } from '../../../proxy/policy/target.ts'
@@ -69,6 +70,7 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
     engine,
     audit,
     now,
+    apiRange: createApiRange(engine, now),
     targets: createTargets({ engine, scope: policy.scope, ownId, socketPaths: [socketPath] }),
     ledger: createLedger(longestWindowMs([policy]), now),
     metrics,
