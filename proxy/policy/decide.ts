@@ -184,22 +184,24 @@ function showsFiltered(show: Show | undefined, field: string, value: string): bo
   return fields === 'all' || field.endsWith('*')
 }
 
+/** Of two budgets that are spent, the one that lasts longer is told. */
 function checkBudget({ budget }: Rule, charge: Charge, ledger: readonly Charge[]): Refusal | undefined {
   const { client, container, operation, atMs } = charge
   const own = ledger.filter((other) => other.client === client && other.operation === operation)
-  const limits: readonly (readonly [Limit | undefined, readonly Charge[], string])[] = [
-    [budget?.container, own.filter((other) => other.container === container), `for ${container}`],
-    [budget?.client, own, `of ${client}`],
-  ]
-  for (const [limit, charges, whose] of limits) {
+  const ofContainer = own.filter((other) => other.container === container)
+  const spent = [
+    { limit: budget?.container, charges: ofContainer, whose: `for ${container}` },
+    { limit: budget?.client, charges: own, whose: `of ${client}` },
+  ].flatMap(({ limit, charges, whose }) => {
     const waitMs = limit ? waitFor(limit, charges, atMs) : 0
-    if (waitMs > 0) {
-      const retryAfterSeconds = Math.ceil(waitMs / 1000)
-      const reason = `${operation}: the budget ${whose} is spent (${limit?.count} in ${(limit?.windowMs ?? 0) / 1000} s); try again in ${retryAfterSeconds} s`
-      return { ...refuse(429, 'policy.budget', reason), retryAfterSeconds }
-    }
-  }
-  return undefined
+    return limit && waitMs > 0 ? [{ limit, whose, retryAfterSeconds: Math.ceil(waitMs / 1000) }] : []
+  })
+  const [first] = spent.sort((a, b) => b.retryAfterSeconds - a.retryAfterSeconds)
+  if (!first) return undefined
+  const { limit, whose, retryAfterSeconds } = first
+  const amount = `${limit.count} in ${limit.windowMs / 1000} s`
+  const reason = `${operation}: the budget ${whose} is spent (${amount}); try again in ${retryAfterSeconds} s`
+  return { ...refuse(429, 'policy.budget', reason), retryAfterSeconds }
 }
 
 /** Milliseconds until one more charge fits into the window; 0 if it fits now. */

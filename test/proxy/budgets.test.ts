@@ -29,6 +29,18 @@ const cases: readonly (readonly [what: string, ledger: readonly Charge[], outcom
   ['five of another client', times(5, () => ago(0, { client: 'other' })), 'allow'],
   ['nineteen of the client’s twenty', times(19, (i) => ago(0, { container: `c${i}` })), 'allow'],
   ['twenty of twenty', times(20, (i) => ago(MINUTE, { container: `c${i}` })), '429 policy.budget', 540],
+  [
+    'both are spent: the longer wait is told',
+    [...times(5, () => ago(9 * MINUTE)), ...times(15, (i) => ago(MINUTE, { container: `c${i}` }))],
+    '429 policy.budget',
+    60,
+  ],
+  [
+    'both are spent, and the client’s for longer',
+    [...times(5, (i) => ago(i * MINUTE)), ...times(15, (i) => ago(5000, { container: `c${i}` })), ...times(5, () => ago(1))],
+    '429 policy.budget',
+    600,
+  ],
   ['twenty of another client', times(20, (i) => ago(0, { container: `c${i}`, client: 'other' })), 'allow'],
   ['charges from a clock that was set back', times(5, () => ago(-24 * 60 * MINUTE)), '429 policy.budget', 600],
 ]

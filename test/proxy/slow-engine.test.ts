@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { connectEngine } from '../../proxy/engine/engine.ts'
+import { containerId, fakeContainer } from './support/containers.ts'
 import { startProxy } from './support/start-proxy.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -96,11 +97,9 @@ t.test('a socket that nobody answers on, and one that is not there, are told as 
 t.test('while restarts hang, reads are served', async (t) => {
   const proxy = await startProxy(t, { policyText: MANY })
   const held: (() => void)[] = []
-  proxy.engine.containers = Array.from({ length: 30 }, (_, i) => ({
-    ...proxy.engine.containers[0]!,
-    id: String(i).padStart(64, '0'),
-    name: `c${i}`,
-  }))
+  proxy.engine.containers = Array.from({ length: 30 }, (_, i) =>
+    fakeContainer({ id: containerId(String(100 + i)), name: `c${i}` }),
+  )
   proxy.engine.answer = ({ line }) =>
     line.startsWith('POST') ? new Promise((resolve) => held.push(() => resolve({ status: 204 }))) : undefined
   const restarts = Array.from({ length: 30 }, (_, i) => proxy.ask(`POST /containers/c${i}/restart`))
