@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { decide, type Known } from '../../proxy/policy/decide.ts'
+import type { Policy } from '../../proxy/policy/policy.ts'
 import { readRequest } from '../../proxy/request/read-request.ts'
 import { containerId } from './support/containers.ts'
 import { NOW_MS, restartCharge } from './support/deciding.ts'
@@ -14,13 +15,14 @@ const RULES = {
   ContainerInspect: '{ show: [Id] }',
   ContainerRestart: '{ query: { t: 0..60 }, when: { state: [running] }, budget: { container: 2 per 10m, client: 3 per 10m } }',
 }
-const policyAllowing = (names: readonly string[]) =>
-  policyOf(
-    policyText(Object.entries(RULES).flatMap(([name, rule]) => (names.includes(name) ? [`${name}: ${rule}`] : []))).replace(
-      /allow:\n$/,
-      'allow: {}\n',
-    ),
-  )
+const policies = new Map<string, Policy>()
+function policyAllowing(names: readonly string[]): Policy {
+  const rules = Object.entries(RULES).flatMap(([name, rule]) => (names.includes(name) ? [`${name}: ${rule}`] : []))
+  const text = policyText(rules).replace(/allow:\n$/, 'allow: {}\n')
+  const policy = policies.get(text) ?? policyOf(text)
+  policies.set(text, policy)
+  return policy
+}
 
 const request = fc
   .tuple(
@@ -88,7 +90,7 @@ t.test('deciding never throws, and its outcome is one of the three', async () =>
     fc.property(names, request, known, ledger, (names, request, known, ledger) =>
       ['allow', 'deny', 'resolve'].includes(decide(policyAllowing(names), request, known, ledger, NOW_MS).verdict),
     ),
-    { numRuns: 500 },
+    { numRuns: 10_000 },
   )
 })
 
@@ -107,7 +109,7 @@ t.test('nothing is approved that the policy does not name, outside its scope, pr
       const ofContainer = spent.filter(({ container }) => container === (known.container.names[0] ?? known.container.id))
       return spent.length < 3 && ofContainer.length < 2 && decision.charge !== undefined
     }),
-    { numRuns: 2000 },
+    { numRuns: 10_000 },
   )
 })
 
@@ -118,7 +120,7 @@ t.test('an operation more under `allow` never turns an allow into a refusal', as
       const after = decide(policyAllowing([...names, added]), request, known, ledger, NOW_MS)
       return before.verdict !== 'allow' || after.verdict === 'allow'
     }),
-    { numRuns: 500 },
+    { numRuns: 10_000 },
   )
 })
 
@@ -130,6 +132,6 @@ t.test('a charge more in the ledger never turns a refusal into an allow', async 
       const after = decide(policy, request, known, [...ledger, restartCharge({ atMs: NOW_MS + at })], NOW_MS)
       return before.verdict === 'allow' || after.verdict !== 'allow'
     }),
-    { numRuns: 500 },
+    { numRuns: 10_000 },
   )
 })

@@ -77,7 +77,7 @@ t.test('reading never throws, and what it lets through holds only values of thei
       const request = readRequest({ method, target, rawHeaders })
       return 'verdict' in request ? request.verdict === 'deny' && request.reason.length > 0 : hasOnlyCheckedValues(request)
     }),
-    { numRuns: 3000 },
+    { numRuns: 20_000 },
   )
 })
 
@@ -115,6 +115,6 @@ t.test('a line of the audit log is one line of ASCII, bounded, whatever a client
       const parsed: unknown = JSON.parse(line)
       return /^[\x20-\x7e]+$/.test(line) && line.length < 16_384 && typeof parsed === 'object'
     }),
-    { numRuns: 1000 },
+    { numRuns: 5000 },
   )
 })
