@@ -10,6 +10,8 @@ import { createApp } from '../healer/serve/app.ts'
 import { createHealerMetrics } from '../healer/serve/metrics.ts'
 import { VARIABLES } from '../healer/settings/environment.ts'
 import { LABELS } from '../healer/settings/labels.ts'
+import { parsePolicy } from '../proxy/policy/parse-policy.ts'
+import { renderPolicyErrors } from '../proxy/policy/policy-error.ts'
 import { policySchema } from '../proxy/policy/schema.ts'
 import { CATALOGUE } from '../proxy/request/catalogue.ts'
 import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
@@ -122,6 +124,12 @@ await t.test('the metrics, both ways', async (t) => {
     const ofNode = names.filter((name) => /^postern_(healer|proxy)_(process|nodejs)_/.test(name))
     t.same(firstColumn(text, heading).sort(), names.filter((name) => !ofNode.includes(name)).sort())
   }
+})
+
+await t.test('a mistake in a policy is told as the page shows it', async (t) => {
+  const text = readFileSync('policies/healer.yaml', 'utf8').replace('- Status\n', '- Stauts\n')
+  const parsed = parsePolicy(text, 'healer.yaml')
+  t.ok('errors' in parsed && proxy.includes(`\`\`\`\n${renderPolicyErrors('healer.yaml', text, parsed.errors)}\n\`\`\``))
 })
 
 await t.test('the refusals', async (t) => {

@@ -1,5 +1,6 @@
 // The socket of one client: its requests are handled, and what is no request at all is refused and recorded like one.
 import type { Server } from 'node:http'
+import { READ_TIMEOUT_MS } from '../engine/engine.ts'
 import { createBoundedServer, type Limits } from './bounded-server.ts'
 import { type Client, handle, refuseUnread } from './handle.ts'
 import { createTurns } from './turns.ts'
@@ -18,7 +19,7 @@ const MAX_ANSWERS = 4
 
 /** The server that answers one client's requests. */
 export function createClientServer(options: Omit<Client, 'turns'>, limits?: Limits): ClientServer {
-  const client: Client = { ...options, turns: createTurns(MAX_ANSWERS) }
+  const client: Client = { ...options, turns: createTurns(MAX_ANSWERS, READ_TIMEOUT_MS) }
   const underWay = new Set<Promise<unknown>>()
   const dropped = () => client.metrics.droppedConnection(client.policy.client)
   /** A connection that is closed does not end its request, so that connections alone do not bound what is under way. */

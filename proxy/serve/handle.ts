@@ -71,6 +71,8 @@ async function handleRequest(client: Client, head: RequestHead, record: Recorder
   if (decision.charge) return forwardWrite(client, request, known, decision, record)
 
   const taken = await client.turns.take()
+  if (!taken)
+    return record.refused(refuse(504, 'engine.timeout', 'the Engine did not answer those before in time'), request, known)
   try {
     const { answer, error } = await forwardAndShow(client, decision)
     await record.read(request, known, answer, error)

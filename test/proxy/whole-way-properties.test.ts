@@ -61,7 +61,7 @@ function world(policy: Policy): World {
     metrics: createProxyMetrics(),
     log: pino({ level: 'silent' }),
     busy: new Set<string>(),
-    turns: createTurns(4),
+    turns: createTurns(4, 1000),
     now: () => NOW_MS,
   }
   const made: World = {

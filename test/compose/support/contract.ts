@@ -100,7 +100,7 @@ export async function engineContract(t: Test, world: World): Promise<void> {
     t.same(await list({ label: ['postern.test'], status: ['exited', 'running'] }), ['/pc-web'])
     t.match(await ask('GET', `/containers/json?filters=${encodeURIComponent('{"nonsense":["x"]}')}`), {
       status: 400,
-      json: { message: /invalid filter/ },
+      json: { message: /invalid filter/i },
     })
   })
 
