@@ -36,6 +36,8 @@ export type Outcome = {
   readonly ms: number
   /** What failed after the decision, in the proxy's words. */
   readonly error?: string
+  /** The container's state after a change that failed. */
+  readonly left?: string
 }
 
 /** What every line begins with. `seq` counts lines of this log from 1 and never repeats. */

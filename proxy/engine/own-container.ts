@@ -31,12 +31,25 @@ export async function findProtection(
   engine: Engine,
   ownId: ContainerId | undefined,
   socketPaths: readonly string[],
+  mountinfo: string = readMountinfo(),
 ): Promise<Protection> {
   const own = ownId === undefined ? undefined : await inspectContainer(engine, ownId)
-  const sources = own
-    ? own.mounts.filter(holdsAny(socketPaths)).map(({ source }) => source)
-    : socketPaths.map((path) => dirname(path))
-  return ({ id, mounts }) => id === ownId || mounts.some(({ source }) => sources.some((kept) => isWithin(source, kept)))
+  const ownSources = own ? own.mounts.filter(holdsAny(socketPaths)).map(({ source }) => source) : []
+  // Who shares another container's network has its host name, too: that one is not this one, and mounts none of the sockets.
+  const sources = ownSources.length > 0 ? ownSources : socketPaths.map((path) => dirname(path))
+  const roots = ownSources.length > 0 ? [] : mountRoots(socketPaths, mountinfo)
+  return ({ id, mounts }) =>
+    id === ownId ||
+    mounts.some(({ source }) => sources.some((kept) => isWithin(source, kept)) || roots.some((root) => source.endsWith(root)))
+}
+
+/** Where on their file systems the mounts begin that hold the sockets; the ends of the paths that the host knows them by. */
+function mountRoots(socketPaths: readonly string[], mountinfo: string): readonly string[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const [, , , root = '', mountPoint = ''] = line.split(' ')
+    const holds = mountPoint.length > 1 && socketPaths.some((path) => isWithin(path, mountPoint))
+    return holds && root.length > 1 ? [root] : []
+  })
 }
 
 function holdsAny(paths: readonly string[]): (mount: Mount) => boolean {

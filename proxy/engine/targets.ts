@@ -37,10 +37,11 @@ export function createTargets({ engine, scope, ownId, socketPaths }: TargetsOpti
   return {
     find,
     async inspect(ref) {
+      // First, so that nothing stands between the inspect and the decision.
+      protection ??= await findProtection(engine, ownId, socketPaths)
       const listed = await find(ref)
       const inspected = listed && (await inspectContainer(engine, listed.id))
       if (!inspected) return undefined
-      protection ??= await findProtection(engine, ownId, socketPaths)
       return { ...inspected, isProtected: protection(inspected) }
     },
   }

@@ -1,7 +1,7 @@
 // Step 2, decide: whether a request may pass, and as what. Pure and total; every way out but one is a refusal.
 // An `Approved` can be made nowhere else, and nothing else can be forwarded.
 import type { ApiRequest, ApiVersion, ObjectName, QueryValue } from '../request/api-request.ts'
-import { type Filters, hasContainer, type OperationId } from '../request/catalogue.ts'
+import { type Filters, hasContainer, MEANT_WHEN_ABSENT, type OperationId } from '../request/catalogue.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import { fieldsBelow, matchesName } from './name-pattern.ts'
 import type { AllowedValues, Limit, Policy, Rule, Selector, Show } from './policy.ts'
@@ -29,8 +29,9 @@ export type Approved = {
 /** One forwarded write, as budgets count it. `atMs` is milliseconds since 1970. */
 export type Charge = {
   readonly client: string
-  /** The container's name; absent where the operation is about none. */
+  /** The container's name and id; absent where the operation is about none. */
   readonly container?: string
+  readonly id?: string
   readonly operation: OperationId
   readonly atMs: number
 }
@@ -91,10 +92,10 @@ function decideWrite(
     return refuse(403, 'policy.protected', `${id}: ${name} is a part of Postern; no policy can allow a change to it`)
   }
   if (target.isBusy) return refuse(409, 'policy.busy', `${id}: another change to ${name} is under way; one at a time`)
-  // What a restart from here left exited is judged as the running container that it was before.
+  // What a restart from here left exited is judged as the running container that it was before as well.
   const isLeftExited = id === 'ContainerRestart' && target.state === 'exited' && target.failedToStart
-  const judged = isLeftExited ? { ...target, state: 'running' } : target
-  if (rule.when.length > 0 && !rule.when.some((condition) => matchesCondition(condition, judged))) {
+  const judged = isLeftExited ? [target, { ...target, state: 'running' }] : [target]
+  if (rule.when.length > 0 && !rule.when.some((condition) => judged.some((each) => matchesCondition(condition, each)))) {
     return refuse(409, 'policy.when', `${id}: ${name} is ${target.state}, which is not what \`when:\` asks for`)
   }
   return decideCharge(policy, request, rule, ledger, nowMs, target)
@@ -109,7 +110,7 @@ function decideCharge(
   nowMs: number,
   target?: Target,
 ): Approved | Refusal {
-  const container = target && { container: target.names[0] ?? target.id }
+  const container = target && { container: target.names[0] ?? target.id, id: target.id }
   const charge = { client: policy.client, operation: request.operation.id, atMs: nowMs, ...container }
   return checkBudget(rule, charge, ledger) ?? approve(policy, request, rule, target?.id, charge)
 }
@@ -142,6 +143,17 @@ function checkQuery(policy: Policy, request: ApiRequest, rule: Rule): Refusal | 
         `${id}: the query “${key}” ${wrong} under \`allow: ${id}: query:\` of ${policy.client}'s policy`,
       )
     }
+  }
+  for (const [key, meant] of Object.entries(MEANT_WHEN_ABSENT[id] ?? {})) {
+    const allowed = rule.query.get(key)
+    if (allowed === undefined || request.query.has(key)) continue
+    if (allowed.type === 'text' && meant !== undefined && allowed.patterns.some((pattern) => matchesName(pattern, meant)))
+      continue
+    return refuse(
+      403,
+      'policy.query',
+      `${id}: without the query “${key}” it means ${meant ?? 'all there is'}, which is not listed under \`allow: ${id}: query:\` of ${policy.client}'s policy`,
+    )
   }
   return undefined
 }
@@ -186,9 +198,10 @@ function showsFiltered(show: Show | undefined, field: string, value: string): bo
 
 /** Of two budgets that are spent, the one that lasts longer is told. */
 function checkBudget({ budget }: Rule, charge: Charge, ledger: readonly Charge[]): Refusal | undefined {
-  const { client, container, operation, atMs } = charge
+  const { client, container, id, operation, atMs } = charge
   const own = ledger.filter((other) => other.client === client && other.operation === operation)
-  const ofContainer = own.filter((other) => other.container === container)
+  // By either: a container that is made anew keeps its name, and one that is renamed its id.
+  const ofContainer = own.filter((other) => other.container === container || (id !== undefined && other.id === id))
   const spent = [
     { limit: budget?.container, charges: ofContainer, whose: `for ${container}` },
     { limit: budget?.client, charges: own, whose: `of ${client}` },

@@ -39,8 +39,8 @@ function refuseByConstruction(document: Document): readonly PolicyError[] {
       found.push({ ...rangeOf(node), message: `*${node.source}: aliases are not taken; write it out` })
     },
     Pair: (_key, { key }) => {
-      if (isScalar(key) && key.value === '__proto__')
-        found.push({ ...rangeOf(key), message: '__proto__: not a name that is taken' })
+      if (!isScalar(key)) found.push({ ...rangeOf(key as Ranged), message: 'a key that is no plain word is not taken' })
+      else if (key.value === '__proto__') found.push({ ...rangeOf(key), message: '__proto__: not a name that is taken' })
     },
   })
   return found
@@ -130,7 +130,9 @@ function spanOf(document: Document, path: readonly PropertyKey[], what: 'value' 
   return { offset: 0, length: 1 }
 }
 
-function rangeOf({ range }: { range?: readonly number[] | null }): Span {
+type Ranged = { readonly range?: readonly number[] | null }
+
+function rangeOf({ range }: Ranged): Span {
   const [offset = 0, end = offset] = range ?? []
   return { offset, length: end - offset }
 }

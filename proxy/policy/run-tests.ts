@@ -1,5 +1,6 @@
 // Runs the tests that a policy carries, through the same reading and deciding as a client's request.
 import { readRequest } from '../request/read-request.ts'
+import type { RefusalRule } from '../request/refusal.ts'
 import { decide } from './decide.ts'
 import type { Policy, PolicyTest } from './policy.ts'
 import type { PolicyError } from './policy-error.ts'
@@ -9,6 +10,8 @@ import { parseContainerId, type Target } from './target.ts'
 export function runPolicyTests(policy: Policy): readonly PolicyError[] {
   return policy.tests.flatMap((test) => {
     const outcome = runTest(policy, test)
+    if (outcome.verdict === 'no request')
+      return [{ ...test.at, message: `test failed: ${outcome.words}; a test of it holds whatever the policy says` }]
     if (outcome.verdict === test.expect) return []
     return [
       { ...test.at, message: `test failed: expected ${test.expect} of ${test.method} ${test.target}, but ${outcome.words}` },
@@ -16,9 +19,17 @@ export function runPolicyTests(policy: Policy): readonly PolicyError[] {
   })
 }
 
-function runTest(policy: Policy, test: PolicyTest): { verdict: 'allow' | 'deny'; words: string } {
+/** What no policy could allow, so that a `deny` of it says nothing, and is likely misspelt. */
+const NO_REQUEST: readonly RefusalRule[] = ['operation.unknown', 'request.version']
+
+function runTest(policy: Policy, test: PolicyTest): { verdict: 'allow' | 'deny' | 'no request'; words: string } {
   const request = readRequest({ method: test.method, target: test.target, rawHeaders: [] })
-  if ('verdict' in request) return { verdict: 'deny', words: `it is refused: ${request.reason}` }
+  if ('verdict' in request) {
+    const isNone = test.expect === 'deny' && NO_REQUEST.includes(request.rule)
+    return isNone
+      ? { verdict: 'no request', words: request.reason }
+      : { verdict: 'deny', words: `it is refused: ${request.reason}` }
+  }
   const container = givenContainer(test, request.container ?? '')
   const decision = decide(policy, request, { target: 'inspected', container }, [], 0)
   if (decision.verdict === 'allow') return { verdict: 'allow', words: 'it is allowed' }

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { answerFields, type FieldTree } from '../request/answer-fields.ts'
 import { CATALOGUE, hasContainer, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
-import { matchesName } from './name-pattern.ts'
+import { fieldsBelow, matchesName } from './name-pattern.ts'
 import { nearest } from './nearest.ts'
 import { type AllowedValues, type Budget, CONTAINER_STATES, type Condition, type Limit, type Rule, type Show } from './policy.ts'
 
@@ -21,12 +21,13 @@ const text = (what: string) =>
 const labels = z
   .record(z.string(), text("a label's value"), { error: 'expected labels, `name: "value"`' })
   .refine(...saysSomething('an empty map would leave nothing out; name a label'))
+const containerName = text('a container name').regex(
+  /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/,
+  'no container can have this name; write it whole, without the slash, and without `*`, which has no meaning here',
+)
 const selectorFields = {
   labels: labels.optional(),
-  names: z
-    .array(text('a container name'), { error: 'expected a list of container names' })
-    .min(1, 'expected at least one name')
-    .optional(),
+  names: z.array(containerName, { error: 'expected a list of container names' }).min(1, 'expected at least one name').optional(),
   project: text("a compose project's name").optional(),
 }
 const selector = z
@@ -221,9 +222,11 @@ function ruleOf(operation: Operation) {
   }
   return z
     .strictObject(shape, { error: 'expected a rule; `{}` allows the operation without more' })
-    .superRefine((_raw, { addIssue }) => {
+    .superRefine(({ query, show }: RawRule, { addIssue }) => {
       const why = whyNotServed(operation)
       if (why !== undefined) addIssue({ code: 'custom', message: `${operation.id} ${why}`, params: { at: 'key' } })
+      for (const { path, message } of uselessFilters(operation, query?.filters, show))
+        addIssue({ code: 'custom', path: [...path], message })
     })
     .transform(
       ({ query = {}, when = [], show, budget }: RawRule): Rule => ({
@@ -233,6 +236,21 @@ function ruleOf(operation: Operation) {
         ...(budget === undefined ? {} : { budget }),
       }),
     )
+}
+
+/** Filters that could never be used, because what they tell of is not shown. */
+function uselessFilters({ query }: Operation, allowed: AllowedValues | undefined, show: Show = []): readonly UnknownField[] {
+  const fields = query.filters
+  if (typeof fields !== 'object' || allowed?.type !== 'filters' || show === 'all') return []
+  // A list of fields that is wrong is told of already, and was not read.
+  if (!show.every((field) => typeof field === 'object' && 'fields' in field)) return []
+  return allowed.names.flatMap((name, i) => {
+    const [first = ''] = fields[name]?.split('.') ?? []
+    if (fieldsBelow(show, first) !== undefined) return []
+    return [
+      { path: ['query', 'filters', i], message: `${name} tells of ${fields[name]?.replace('.*', '')}, which show does not name` },
+    ]
+  })
 }
 
 type RawRule = {
@@ -267,11 +285,13 @@ const operations = z.strictObject(
   ),
   { error: 'expected operations, each with its rule' },
 )
-const rootOperations = CATALOGUE.filter(({ kind }) => kind === 'root').map(({ id }) => id)
+const rootOperations = CATALOGUE.filter((operation) => operation.kind === 'root' && whyNotServed(operation) === undefined).map(
+  ({ id }) => id,
+)
 
 const given = z
   .strictObject(
-    { labels: labels.optional(), name: text('a container name').optional(), state: state.optional() },
+    { labels: labels.optional(), name: containerName.optional(), state: state.optional() },
     { error: 'expected labels, name and state' },
   )
   .meta({ description: 'The container that the test is about; it runs and has no labels where that is not said' })
@@ -313,7 +333,15 @@ export const policySchema = z
     },
     { error: 'expected a policy: version, client, scope, allow, tests' },
   )
-  .superRefine(({ allow, allow_root_equivalent: named = [] }, { addIssue }) => {
+  .superRefine(({ scope, allow, allow_root_equivalent: named = [] }, { addIssue }) => {
+    if (allow.ContainerRename !== undefined && scope.some(({ names }) => names !== undefined)) {
+      addIssue({
+        code: 'custom',
+        path: ['allow', 'ContainerRename'],
+        message: 'ContainerRename would move containers in and out of a scope that goes by names; let the scope go by labels',
+        params: { at: 'key' },
+      })
+    }
     for (const id of rootOperations) {
       if (allow[id] !== undefined && !named.includes(id))
         addIssue({

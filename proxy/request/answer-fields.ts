@@ -144,13 +144,13 @@ const FIELDS: Partial<Record<OperationId, string>> = {
   VolumeInspect: VOLUME,
   VolumePrune: 'VolumesDeleted SpaceReclaimed',
   NetworkList: `
-    Name Id Created Scope Driver EnableIPv6 IPAM{Driver Config{* Subnet IPRange Gateway AuxiliaryAddresses{*}} Options{*}}
-    Internal Attachable Ingress Containers{*{Name EndpointID MacAddress IPv4Address IPv6Address}} Options{*} Labels{*}
+    Name Id Created Scope Driver EnableIPv6 IPAM{Driver Config{Subnet IPRange Gateway AuxiliaryAddresses{*}} Options{*}}
+    Internal Attachable Ingress Options{*} Labels{*}
     EnableIPv4 ConfigFrom{Network} ConfigOnly Peers{Name IP}
   `,
   NetworkInspect: `
-    Name Id Created Scope Driver EnableIPv6 IPAM{Driver Config{* Subnet IPRange Gateway AuxiliaryAddresses{*}} Options{*}}
-    Internal Attachable Ingress Containers{*{Name EndpointID MacAddress IPv4Address IPv6Address}} Options{*} Labels{*}
+    Name Id Created Scope Driver EnableIPv6 IPAM{Driver Config{Subnet IPRange Gateway AuxiliaryAddresses{*}} Options{*}}
+    Internal Attachable Ingress Options{*} Labels{*}
     EnableIPv4 ConfigFrom{Network} ConfigOnly Peers{Name IP} Services{*{VIP Ports LocalLBIndex Tasks{Name EndpointID
     EndpointIP Info{*}}}} Status{IPAM{Subnets{*{IPsInUse DynamicIPsAvailable}}}}
   `,
@@ -161,11 +161,6 @@ const FIELDS: Partial<Record<OperationId, string>> = {
     rootfs{*}}
   `,
   PluginInspect: `
-    Id Name Enabled Settings{Mounts{*} Env Args Devices{*}} PluginReference Config{DockerVersion Description Documentation
-    Interface{*} Entrypoint WorkDir User{*} Network{*} Linux{*} PropagatedMount IpcHost PidHost Mounts{*} Env{*} Args{*}
-    rootfs{*}}
-  `,
-  PluginDelete: `
     Id Name Enabled Settings{Mounts{*} Env Args Devices{*}} PluginReference Config{DockerVersion Description Documentation
     Interface{*} Entrypoint WorkDir User{*} Network{*} Linux{*} PropagatedMount IpcHost PidHost Mounts{*} Env{*} Args{*}
     rootfs{*}}

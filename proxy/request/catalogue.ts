@@ -41,26 +41,28 @@ const keys = (type: 'boolean' | 'integer' | 'text', names: string): Query =>
 /** `filter:Field.Below …` */
 const filters = (pairs: string): Filters => Object.fromEntries(pairs.split(' ').map((pair) => pair.split(':')))
 
-// `limit`, `before` and `since` are left out for good: they tell of containers outside the scope.
+// Left out for good: `limit`, `before` and `since`, which tell of containers outside the scope, and `ancestor`, which tells of images
+// below the one that is shown.
 const CONTAINER_FILTERS = filters(
-  'ancestor:Image annotation:HostConfig.Annotations.* exited:Status expose:Ports.PrivatePort health:Status id:Id label:Labels.* ' +
+  'annotation:HostConfig.Annotations.* exited:Status expose:Ports.PrivatePort health:Status id:Id label:Labels.* ' +
     'name:Names network:NetworkSettings.Networks.* publish:Ports.PublicPort status:State volume:Mounts',
 )
 const EVENT_FILTERS = filters(
   'config:Actor container:Actor daemon:Actor event:Action image:Actor label:Actor.Attributes.* network:Actor node:Actor ' +
     'plugin:Actor scope:scope secret:Actor service:Actor type:Type volume:Actor',
 )
-const IMAGE_FILTERS = filters('before:Created since:Created until:Created dangling:RepoTags reference:RepoTags label:Labels.*')
+const IMAGE_FILTERS = filters('until:Created dangling:RepoTags reference:RepoTags label:Labels.*')
 const SEARCH_FILTERS = filters('is-automated:is_automated is-official:is_official stars:star_count')
-const NETWORK_FILTERS = filters('dangling:Containers driver:Driver id:Id label:Labels.* name:Name scope:Scope type:Name')
+const NETWORK_FILTERS = filters('driver:Driver id:Id label:Labels.* name:Name scope:Scope type:Name')
 const VOLUME_FILTERS = filters('dangling:Volumes driver:Volumes.Driver label:Volumes.Labels.* name:Volumes.Name')
-const PLUGIN_FILTERS = filters('capability:Config.Interface enable:Enabled')
+const PLUGIN_FILTERS = filters('capability:Config.Interface enabled:Enabled')
 const NODE_FILTERS = filters(
   'id:ID label:Description.Engine.Labels.* membership:Spec.Membership name:Description.Hostname node.label:Spec.Labels.* role:Spec.Role',
 )
 const SERVICE_FILTERS = filters('id:ID label:Spec.Labels.* mode:Spec.Mode name:Spec.Name')
-const TASK_FILTERS = filters('desired-state:DesiredState id:ID label:Labels.* name:Name node:NodeID service:ServiceID')
+const TASK_FILTERS = filters('desired-state:DesiredState id:ID name:Name')
 const SECRET_FILTERS = filters('id:ID label:Spec.Labels.* name:Spec.Name names:Spec.Name')
+const CONFIG_FILTERS = filters('id:ID label:Spec.Labels.* name:Spec.Name')
 /** What a prune tells is what it deleted. */
 const pruneFilters = (names: string, deleted: string): Filters =>
   Object.fromEntries(names.split(' ').map((name) => [name, deleted]))
@@ -100,7 +102,7 @@ const OPERATIONS = [
   ['SystemInfo', 'GET /info', 'reads', 'json'],
   ['SystemDataUsage', 'GET /system/df', 'reads', 'json', { type: 'text', verbose: 'boolean' }],
   ['SystemEvents', 'GET /events', 'reads', 'stream', { since: 'text', until: 'text', filters: EVENT_FILTERS }],
-  ['SystemAuth', 'POST /auth', 'writes', 'json', {}, 'json'],
+  ['SystemAuth', 'POST /auth', 'root', 'json', {}, 'json'],
 
   ['ContainerList', 'GET /containers/json', 'reads', 'json', { all: 'boolean', size: 'boolean', filters: CONTAINER_FILTERS }],
   ['ContainerInspect', 'GET /containers/{container}/json', 'reads', 'json', { size: 'boolean' }],
@@ -149,6 +151,7 @@ const OPERATIONS = [
   ['CheckpointCreate', 'POST /containers/{container}/checkpoints', 'root', 'nothing', {}, 'json'],
   ['CheckpointDelete', 'DELETE /containers/{container}/checkpoints/{checkpoint}', 'root', 'nothing', { dir: 'text' }],
 
+  // A name can be that of any registry, to which the Engine then connects from the host's own network.
   // To replace what an image's name means is to choose what runs next under that name, with whatever it is given.
   ['ImageList', 'GET /images/json', 'reads', 'json', IMAGE_LIST],
   ['ImageInspect', 'GET /images/{image}/json', 'reads', 'json', { manifests: 'boolean', platform: 'text' }],
@@ -160,10 +163,10 @@ const OPERATIONS = [
     'json',
     { platform: 'text', type: 'text', statement: 'boolean' },
   ],
-  ['ImageSearch', 'GET /images/search', 'reads', 'json', { term: 'text', limit: 'integer', filters: SEARCH_FILTERS }],
+  ['ImageSearch', 'GET /images/search', 'root', 'json', { term: 'text', limit: 'integer', filters: SEARCH_FILTERS }],
   ['ImageGet', 'GET /images/{image}/get', 'reads', 'stream', { platform: 'text' }],
   ['ImageGetAll', 'GET /images/get', 'reads', 'stream', { names: 'text', platform: 'text' }],
-  ['ImagePush', 'POST /images/{image}/push', 'writes', 'stream', { tag: 'text', platform: 'text' }],
+  ['ImagePush', 'POST /images/{image}/push', 'root', 'stream', { tag: 'text', platform: 'text' }],
   ['ImageDelete', 'DELETE /images/{image}', 'writes', 'json', { force: 'boolean', noprune: 'boolean', platforms: 'text' }],
   [
     'ImagePrune',
@@ -193,7 +196,7 @@ const OPERATIONS = [
   ['ImageBuild', 'POST /build', 'root', 'stream', IMAGE_BUILD, 'tar'],
   ['BuildPrune', 'POST /build/prune', 'writes', 'json', BUILD_PRUNE],
   ['BuildCancel', 'POST /build/cancel', 'writes', 'nothing', { id: 'text' }], // in no description
-  ['DistributionInspect', 'GET /distribution/{image}/json', 'reads', 'json'],
+  ['DistributionInspect', 'GET /distribution/{image}/json', 'root', 'json'],
 
   ['NetworkList', 'GET /networks', 'reads', 'json', { filters: NETWORK_FILTERS }],
   ['NetworkInspect', 'GET /networks/{network}', 'reads', 'json', { verbose: 'boolean', scope: 'text' }],
@@ -213,7 +216,7 @@ const OPERATIONS = [
   // A plugin runs as root on the host, or guards it.
   ['PluginList', 'GET /plugins', 'reads', 'json', { filters: PLUGIN_FILTERS }],
   ['PluginInspect', 'GET /plugins/{plugin}/json', 'reads', 'json'],
-  ['GetPluginPrivileges', 'GET /plugins/privileges', 'reads', 'json', { remote: 'text' }],
+  ['GetPluginPrivileges', 'GET /plugins/privileges', 'root', 'json', { remote: 'text' }],
   ['PluginPull', 'POST /plugins/pull', 'root', 'stream', { remote: 'text', name: 'text' }, 'json'],
   ['PluginCreate', 'POST /plugins/create', 'root', 'nothing', { name: 'text' }, 'tar'],
   ['PluginEnable', 'POST /plugins/{plugin}/enable', 'root', 'nothing', { timeout: 'integer' }],
@@ -221,7 +224,7 @@ const OPERATIONS = [
   ['PluginUpgrade', 'POST /plugins/{plugin}/upgrade', 'root', 'stream', { remote: 'text' }, 'json'],
   ['PluginSet', 'POST /plugins/{plugin}/set', 'root', 'nothing', {}, 'json'],
   ['PluginPush', 'POST /plugins/{plugin}/push', 'root', 'stream'],
-  ['PluginDelete', 'DELETE /plugins/{plugin}', 'root', 'json', { force: 'boolean' }],
+  ['PluginDelete', 'DELETE /plugins/{plugin}', 'root', 'nothing', { force: 'boolean' }],
 
   // The swarm's tokens and keys make other hosts join it, and a service is a container with what mounts it likes, on any of them.
   ['SwarmInspect', 'GET /swarm', 'root', 'json'],
@@ -256,7 +259,7 @@ const OPERATIONS = [
   ['SecretCreate', 'POST /secrets/create', 'writes', 'json', {}, 'json'],
   ['SecretUpdate', 'POST /secrets/{secret}/update', 'writes', 'nothing', { version: 'integer' }, 'json'],
   ['SecretDelete', 'DELETE /secrets/{secret}', 'writes', 'nothing'],
-  ['ConfigList', 'GET /configs', 'reads', 'json', { filters: SECRET_FILTERS }],
+  ['ConfigList', 'GET /configs', 'reads', 'json', { filters: CONFIG_FILTERS }],
   ['ConfigInspect', 'GET /configs/{config}', 'reads', 'json'],
   ['ConfigCreate', 'POST /configs/create', 'writes', 'json', {}, 'json'],
   ['ConfigUpdate', 'POST /configs/{config}/update', 'writes', 'nothing', { version: 'integer' }, 'json'],
@@ -286,6 +289,18 @@ export const CATALOGUE: readonly Operation[] = OPERATIONS.map((row): Operation =
   const operation = { id, method: method as Method, path: path.slice(1).split('/'), kind, answer, query }
   return body === undefined ? operation : { ...operation, body }
 })
+
+/**
+ * What an absent query key stands for, where that is more than a policy that lists values for it seems to allow. `undefined`:
+ * everything there is.
+ */
+export const MEANT_WHEN_ABSENT: Partial<Record<OperationId, Readonly<Record<string, string | undefined>>>> = {
+  ContainerKill: { signal: 'SIGKILL' },
+  ImagePrune: { filters: undefined },
+  BuildPrune: { filters: undefined },
+  NetworkPrune: { filters: undefined },
+  VolumePrune: { filters: undefined },
+}
 
 /** The operation named `id`. */
 export function operationOf(id: OperationId): Operation {

@@ -4,6 +4,7 @@
 export const REFUSAL_RULES = [
   'request.body',
   'request.browser',
+  'request.busy',
   'request.framing',
   'request.header',
   'request.path',
@@ -34,7 +35,7 @@ export type RefusalRule = (typeof REFUSAL_RULES)[number]
 export type Refusal = {
   readonly verdict: 'deny'
   /** The HTTP status to answer with. */
-  readonly status: 400 | 403 | 404 | 408 | 409 | 429 | 431 | 500 | 501 | 502 | 503 | 504
+  readonly status: 400 | 401 | 403 | 404 | 406 | 408 | 409 | 429 | 431 | 500 | 501 | 502 | 503 | 504
   readonly rule: RefusalRule
   readonly reason: string
   /** Whole seconds until the same request could pass; sent as `Retry-After`. */

@@ -8,6 +8,8 @@ import type { Answer } from '../show/answer.ts'
 export type Limits = {
   /** Connections at once; one more is closed as soon as it is made. */
   readonly maxConnections: number
+  /** Requests under way at once; the connection of one more is closed unanswered. Connections alone bound nothing: one that is closed does not end its request. */
+  readonly maxUnderWay: number
   /** Milliseconds for a request's head to come, from the moment of connecting or of its first byte. */
   readonly headTimeoutMs: number
   /** Milliseconds that a connection may stay open between requests. */
@@ -16,33 +18,65 @@ export type Limits = {
   readonly answerTimeoutMs: number
 }
 
-const LIMITS: Limits = { maxConnections: 128, headTimeoutMs: 10_000, idleTimeoutMs: 30_000, answerTimeoutMs: 30_000 }
+const LIMITS: Limits = {
+  maxConnections: 128,
+  maxUnderWay: 256,
+  headTimeoutMs: 10_000,
+  idleTimeoutMs: 30_000,
+  answerTimeoutMs: 30_000,
+}
 
 /** Bytes of a request's line and headers. */
 const MAX_HEAD_BYTES = 16 * 1024
+/** Milliseconds that a connection stays open after the answer to what was no request. */
+const LINGER_MS = 1000
+/** Requests that a client may write ahead before its connection is closed at once. */
+const MAX_AHEAD = 8
 
 export type Answering = {
-  /** Rejects where the connection is to be closed unanswered. */
-  readonly answer: (head: RequestHead) => Promise<Answer>
+  /** `isGone`: the client has hung up meanwhile. Rejects where the connection is to be closed unanswered. */
+  readonly answer: (head: RequestHead, isGone: () => boolean) => Promise<Answer>
   /** Answers what is not read as a request; `head` is empty where there is none. */
   readonly refused: (refusal: Refusal, head: RequestHead) => Promise<Answer>
-  /** A connection was closed because there are too many. */
+  /** A connection was closed because there is too much. */
   readonly dropped: () => void
 }
 
+export type BoundedServer = {
+  readonly server: Server
+  /** Resolves once every request that was taken up has been answered or given up. */
+  readonly settled: () => Promise<void>
+}
+
 /**
- * One request at a time on a connection: a client that writes ahead is not waited on. What it wrote is dropped unread,
- * and the connection closes after the first answer; so does one whose request was malformed or had a body.
+ * One request at a time on a connection: what a client writes ahead is dropped unread, and the connection closes after the first
+ * answer, or at once where it goes on writing; so does one whose request was malformed or had a body.
  */
-export function createBoundedServer({ answer, refused, dropped }: Answering, limits: Limits = LIMITS): Server {
+export function createBoundedServer({ answer, refused, dropped }: Answering, limits: Limits = LIMITS): BoundedServer {
   const inTurn = new WeakSet<Socket>()
   const closing = new WeakSet<Socket>()
+  const ahead = new WeakMap<Socket, number>()
+  const underWay = new Set<Promise<Answer>>()
+
+  const within = (work: () => Promise<Answer>): Promise<Answer> => {
+    if (underWay.size >= limits.maxUnderWay) {
+      dropped()
+      return Promise.reject(new Error('too many requests are under way'))
+    }
+    const working = work()
+    underWay.add(working)
+    void working.catch(() => undefined).then(() => underWay.delete(working))
+    return working
+  }
 
   const take = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request
     if (inTurn.has(socket) || closing.has(socket)) {
       closing.add(socket)
-      socket.pause()
+      const count = (ahead.get(socket) ?? 0) + 1
+      ahead.set(socket, count)
+      // Node reads on whatever is paused here; only without its socket does it stop.
+      if (count > MAX_AHEAD) socket.destroy()
       return
     }
     inTurn.add(socket)
@@ -52,8 +86,7 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
     })
     const head = headOf(request)
     const lacksHost = request.httpVersion === '1.1' && request.headers.host === undefined
-    const answering = lacksHost ? refused(NO_HOST, head) : answer(head)
-    answering
+    within(() => (lacksHost ? refused(NO_HOST, head) : answer(head, () => response.closed)))
       .then((made) => {
         // Its client has gone meanwhile; what it asked for is done and recorded all the same.
         if (response.closed) {
@@ -72,14 +105,22 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
   }
 
   const refuseRaw = (socket: Socket, refusal: Refusal, head: RequestHead) => {
-    if (inTurn.has(socket) || closing.has(socket) || !socket.writable) {
+    if (closing.has(socket) || !socket.writable) {
       socket.destroy()
       return
     }
     closing.add(socket)
-    socket.setTimeout(limits.answerTimeoutMs, () => socket.destroy())
-    refused(refusal, head)
-      .then((made) => socket.end(renderAnswer(made)))
+    // What stands before it has its answer still to come.
+    if (inTurn.has(socket)) return
+    // Node has taken its own listener off a socket that it hands over.
+    socket.on('error', () => socket.destroy())
+    within(() => refused(refusal, head))
+      .then((made) => {
+        socket.end(renderAnswer(made))
+        // Time to read the answer, for one that is still writing; no server knows of a socket that Node has handed over.
+        const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+        socket.once('close', () => clearTimeout(timer))
+      })
       .catch(() => socket.destroy())
   }
 
@@ -103,7 +144,7 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
     else refuseRaw(socket, refusalOf(error), { method: '', target: '', rawHeaders: [] })
   })
   server.on('drop', dropped)
-  return server
+  return { server, settled: async () => void (await Promise.allSettled(underWay)) }
 }
 
 const NO_HOST = refuse(400, 'request.header', 'the header host is missing')

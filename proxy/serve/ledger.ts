@@ -2,11 +2,12 @@
 // Nothing is kept beside the audit log: after a restart of the proxy both are read back from its lines.
 import { type ReadLine, readAuditLines } from '../audit/audit-log.ts'
 import type { Charge } from '../policy/decide.ts'
-import type { Policy } from '../policy/policy.ts'
-import { CATALOGUE, hasContainer } from '../request/catalogue.ts'
+import type { Budget, Policy } from '../policy/policy.ts'
+import { CATALOGUE, hasContainer, type OperationId } from '../request/catalogue.ts'
 
 export type Ledger = {
-  readonly charges: () => readonly Charge[]
+  /** What `client` was let through of `operation`, as far back as its budget looks. */
+  readonly charges: (client: string, operation: OperationId) => readonly Charge[]
   readonly add: (charge: Charge) => void
   /** Takes back a charge whose operation never went out. */
   readonly cancel: (charge: Charge) => void
@@ -20,35 +21,47 @@ export type RestartedRun = { readonly client: string; readonly id: string; reado
 
 const runKey = ({ client, id, startedAt }: RestartedRun) => `${client} ${id} ${startedAt}`
 
-/** An empty ledger. Charges older than `windowMs` are forgotten. */
-export function createLedger(windowMs: number, now: () => number): Ledger {
-  let kept: readonly Charge[] = []
+/** Runs that could not be started again; beyond this the oldest is forgotten. */
+const MAX_UNSTARTED = 1000
+
+/** An empty ledger for these policies: what no budget counts is not kept, and what is older than its window is forgotten. */
+export function createLedger(policies: readonly Policy[], now: () => number): Ledger {
+  const kept = new Map<string, { readonly windowMs: number; charges: Charge[] }>()
+  for (const { client, allow } of policies) {
+    for (const [id, { budget }] of allow) if (budget) kept.set(`${client} ${id}`, { windowMs: windowOf(budget), charges: [] })
+  }
+  const accountOf = (client: string, operation: OperationId) => kept.get(`${client} ${operation}`)
   const unstarted = new Set<string>()
   return {
-    charges: () => kept,
+    charges: (client, operation) => accountOf(client, operation)?.charges ?? [],
     add(charge) {
-      kept = [...kept, charge].filter(({ atMs }) => atMs > now() - windowMs)
+      const account = accountOf(charge.client, charge.operation)
+      if (!account) return
+      const since = now() - account.windowMs
+      account.charges.push(charge)
+      while ((account.charges[0]?.atMs ?? since + 1) <= since) account.charges.shift()
     },
     cancel(charge) {
-      kept = kept.filter((other) => other !== charge)
+      const account = accountOf(charge.client, charge.operation)
+      if (account) account.charges = account.charges.filter((other) => other !== charge)
     },
     failedToStart: (run) => unstarted.has(runKey(run)),
     noteRestart(run, started) {
-      if (started) unstarted.delete(runKey(run))
-      else unstarted.add(runKey(run))
+      unstarted.delete(runKey(run))
+      if (!started) unstarted.add(runKey(run))
+      const [oldest] = unstarted
+      if (unstarted.size > MAX_UNSTARTED && oldest !== undefined) unstarted.delete(oldest)
     },
   }
 }
 
-/** The longest window of any budget in `policies`, milliseconds. */
-export function longestWindowMs(policies: readonly Policy[]): number {
-  const budgets = policies.flatMap(({ allow }) => [...allow.values()].map(({ budget }) => budget))
-  return Math.max(0, ...budgets.flatMap((budget) => [budget?.container?.windowMs ?? 0, budget?.client?.windowMs ?? 0]))
+function windowOf({ container, client }: Budget): number {
+  return Math.max(container?.windowMs ?? 0, client?.windowMs ?? 0)
 }
 
 /** The ledger as the audit log in `file` tells it. */
-export async function restoreLedger(file: string, windowMs: number, now: () => number): Promise<Ledger> {
-  const ledger = createLedger(windowMs, now)
+export async function restoreLedger(file: string, policies: readonly Policy[], now: () => number): Promise<Ledger> {
+  const ledger = createLedger(policies, now)
   const restarts = new Map<unknown, RestartedRun>()
   for await (const line of readAuditLines(file)) {
     const write = readWrite(line)
@@ -57,7 +70,7 @@ export async function restoreLedger(file: string, windowMs: number, now: () => n
       if (write.run && write.charge.operation === 'ContainerRestart') restarts.set(line.seq, write.run)
     }
     const run = line.event === 'outcome' ? restarts.get(line.of) : undefined
-    if (run && (line.status === 500 || line.status === 204)) ledger.noteRestart(run, line.status === 204)
+    if (run && (line.status === 204 || line.left === 'exited')) ledger.noteRestart(run, line.status === 204)
     if (run) restarts.delete(line.of)
   }
   return ledger
@@ -73,5 +86,5 @@ function readWrite(line: ReadLine): { readonly charge: Charge; readonly run?: Re
   const charge = { client: String(line.client), operation: operation.id, atMs }
   if (!hasContainer(operation)) return { charge }
   if (typeof id !== 'string' || typeof name !== 'string') return undefined
-  return { charge: { ...charge, container: name }, run: { client: charge.client, id, startedAt: String(startedAt) } }
+  return { charge: { ...charge, container: name, id }, run: { client: charge.client, id, startedAt: String(startedAt) } }
 }

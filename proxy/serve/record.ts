@@ -15,8 +15,8 @@ export type Recorder = {
   readonly read: (request: ApiRequest, known: Known, answer: Answer, error?: string) => Promise<void>
   /** Puts the decision to let a write through on the disk: its sequence number, or a refusal where that is not possible. */
   readonly beforeWrite: (request: ApiRequest, known: Known) => Promise<number | Refusal>
-  /** Records what came of the write whose decision has the number `of`. */
-  readonly afterWrite: (request: ApiRequest, of: number, answer: Answer, error?: string) => Promise<void>
+  /** Records what came of the write whose decision has the number `of`, and in which state a failed one left its container. */
+  readonly afterWrite: (request: ApiRequest, of: number, answer: Answer, error?: string, left?: string) => Promise<void>
 }
 
 /** The record of one request, whose time is counted from now. */
@@ -77,9 +77,9 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
         return refuse(503, 'audit.unwritable', `${request.operation.id}: the audit log cannot be written, so nothing is changed`)
       }
     },
-    async afterWrite(request, of, answer, error) {
+    async afterWrite(request, of, answer, error, left) {
       count('allow', allowRule(request), request)
-      await append({ event: 'outcome', of, ...outcome(answer, error) })
+      await append({ event: 'outcome', of, ...outcome(answer, error), ...(left === undefined ? {} : { left }) })
     },
   }
 }

@@ -9,8 +9,10 @@ import { ownContainerId } from '../engine/own-container.ts'
 import { watchReach } from '../engine/reach.ts'
 import { createTargets } from '../engine/targets.ts'
 import type { Policy } from '../policy/policy.ts'
-import { type ClientServer, createClientServer } from './client-server.ts'
-import { longestWindowMs, restoreLedger } from './ledger.ts'
+import type { BoundedServer } from './bounded-server.ts'
+import { createChanges } from './changes.ts'
+import { createClientServer } from './client-server.ts'
+import { restoreLedger } from './ledger.ts'
 import { listen } from './listen.ts'
 import { createProxyMetrics } from './metrics.ts'
 import { createMetricsServer } from './metrics-server.ts'
@@ -44,10 +46,14 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
   const stopped = stopSignal()
   const metrics = createProxyMetrics()
   const audit = await openAuditLog(auditFile, now)
-  const ledger = await restoreLedger(auditFile, longestWindowMs(clients.map(({ policy }) => policy)), now)
+  const ledger = await restoreLedger(
+    auditFile,
+    clients.map(({ policy }) => policy),
+    now,
+  )
   const ownId = ownContainerId()
   const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket ? [metricsSocket] : [])]
-  const busy = new Set<string>()
+  const changes = createChanges()
   const monotonic = () => performance.now()
   const reach = watchReach(monotonic)
   // Each has connections of its own to the Engine, so that none can take all of them.
@@ -60,12 +66,23 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
 
   await recordLifecycle(audit, 'start', clients)
   const servers: Server[] = []
-  const settling: ClientServer['settled'][] = []
+  const settling: BoundedServer['settled'][] = []
   for (const { policy, socketPath } of clients) {
     const engine = ownEngine()
     const targets = createTargets({ engine, scope: policy.scope, ownId, socketPaths })
     const apiRange = createApiRange(engine, monotonic)
-    const { server, settled } = createClientServer({ policy, engine, apiRange, targets, ledger, audit, metrics, log, busy, now })
+    const { server, settled } = createClientServer({
+      policy,
+      engine,
+      apiRange,
+      targets,
+      ledger,
+      audit,
+      metrics,
+      log,
+      changes,
+      now,
+    })
     await listen(server, socketPath)
     servers.push(server)
     settling.push(settled)
@@ -75,9 +92,10 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
     )
   }
   if (metricsSocket !== undefined) {
-    const server = createMetricsServer(ownEngine(), metrics)
+    const { server, settled } = createMetricsServer(ownEngine(), metrics)
     await listen(server, metricsSocket)
     servers.push(server)
+    settling.push(settled)
   }
 
   const lost = reach.lost.then((why) => new Error(`${why}; the proxy ends, so that its restart policy connects it anew`))

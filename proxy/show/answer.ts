@@ -1,9 +1,10 @@
 // What goes back to a client: a status, a few headers of the proxy's own, and a body that was built here.
-import { keepInScope, parseJson } from '../engine/containers.ts'
+import { parseJson } from '../engine/containers.ts'
 import { type EngineAnswer, EngineError } from '../engine/engine.ts'
 import type { Approved } from '../policy/decide.ts'
 import { operationOf } from '../request/catalogue.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
+import { cutToScope } from './cut-to-scope.ts'
 import { project } from './project.ts'
 
 export type Answer = {
@@ -31,10 +32,8 @@ export function showAnswer(approved: Approved, answer: EngineAnswer): Answer | R
       return DONE.includes(answer.status) ? { status: answer.status, headers: {}, body: '' } : failed(approved, answer)
     case 'json': {
       if (answer.status !== 200) return failed(approved, answer)
-      const whole = parseJson(answer.body)
-      const inScope =
-        approved.operation === 'ContainerList' ? keepInScope(whole, approved.scope).map(({ element }) => element) : whole
-      return jsonAnswer(200, project(inScope, approved.show))
+      const whole = cutToScope(approved.operation, parseJson(answer.body), approved.scope)
+      return jsonAnswer(200, project(whole, approved.show))
     }
     case 'stream':
     case 'hijack':
@@ -50,10 +49,13 @@ const DONE: readonly number[] = [200, 201, 204, 304]
 /** Statuses of the Engine's that are passed on, with what is said instead of its own text, which names ids and paths of the host. */
 const FAILURES = [
   [400, 'the Engine does not take this request'],
+  [401, 'a registry does not know the Engine'],
   [403, 'the Engine refuses this request'],
+  [406, 'the Engine is not in a state to do this; is it part of a swarm?'],
   [409, 'the Engine answers that the state does not allow it'],
   [500, 'the Engine tried and failed'],
   [501, 'the Engine does not have this operation'],
+  [503, 'the Engine is not in a state to do this; is it part of a swarm?'],
 ] as const
 
 function failed({ operation, container, names }: Approved, answer: EngineAnswer): Refusal {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { messageOf, plainRequest } from './support/raw-client.ts'
 import { type RunningProxy, startProxy } from './support/start-proxy.ts'
 
-const LIMITS = { maxConnections: 4, headTimeoutMs: 300, idleTimeoutMs: 300, answerTimeoutMs: 300 }
+const LIMITS = { maxConnections: 4, maxUnderWay: 256, headTimeoutMs: 300, idleTimeoutMs: 300, answerTimeoutMs: 300 }
 const start = (t: Test) => startProxy(t, { limits: LIMITS })
 
 /** A connection that was made, and what became of it. */
@@ -133,3 +133,62 @@ for (const [what, bytes, status, rule, method] of malformed) {
     t.match(await proxy.metrics(), `rule="${rule}"} 1`)
   })
 }
+
+t.test('a client that asks for a tunnel and hangs up breaks nothing', async (t) => {
+  const proxy = await start(t)
+  for (let i = 0; i < 50; i++) {
+    const { socket, closed } = hold(t, proxy)
+    socket.end('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n')
+    socket.destroy()
+    await closed
+  }
+  t.equal((await proxy.ask('GET /_ping')).status, 200)
+})
+
+t.test('a good request with garbage after it is answered, and the connection closed', async (t) => {
+  const proxy = await start(t)
+  for (const after of ['\0\0\0\0', 'GET / HTTP/9.9\r\n\r\n', 'ZZ\r\n']) {
+    const answers = await proxy.talk(`${plainRequest('GET /_ping')}${after}`, 2)
+    t.match(answers, [{ status: 200, body: 'OK' }], JSON.stringify(after))
+    t.equal(answers.length, 1)
+  }
+})
+
+t.test('while its first request waits, a client that writes ahead without end is cut off', async (t) => {
+  const proxy = await startProxy(t)
+  let release = (): void => undefined
+  proxy.engine.answer = ({ line }) =>
+    line.startsWith('POST') ? new Promise((resolve) => (release = () => resolve({ status: 204 }))) : undefined
+  const { socket, closed } = hold(t, proxy)
+  socket.write(plainRequest('POST /containers/web/restart'))
+  while (!proxy.engine.lines().some((line) => line.startsWith('POST'))) await delay(5)
+  const ahead = plainRequest('GET /_ping').repeat(1000)
+  const writing = setInterval(() => socket.write(ahead), 1)
+  t.equal(await closed, '', 'without an answer')
+  clearInterval(writing)
+  release()
+  while (!proxy.auditLines().some(({ event }) => event === 'outcome')) await delay(5)
+  t.match(
+    proxy.auditLines(),
+    [{ operation: 'ContainerRestart' }, { event: 'outcome', status: 204 }],
+    'what went out is on the record',
+  )
+})
+
+t.test('a read whose client has gone before its turn came is not forwarded', async (t) => {
+  const proxy = await startProxy(t)
+  const held: (() => void)[] = []
+  proxy.engine.answer = () => new Promise((resolve) => held.push(() => resolve({ status: 200, body: 'OK' })))
+  const patient = Array.from({ length: 4 }, () => proxy.ask('GET /_ping'))
+  while (held.length < 4) await delay(5)
+  const gone = Array.from({ length: 10 }, () => hold(t, proxy))
+  for (const { socket } of gone) socket.write(plainRequest('GET /_ping'))
+  await delay(50)
+  for (const { socket } of gone) socket.destroy()
+  await delay(50)
+  for (const release of held) release()
+  await Promise.all(patient)
+  while (proxy.auditLines().length < 14) await delay(5)
+  t.equal(proxy.engine.lines().length, 4)
+  t.equal(proxy.auditLines().filter(({ rule }) => rule === 'request.timeout').length, 10)
+})

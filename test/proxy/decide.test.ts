@@ -111,6 +111,8 @@ const wide = policyOf(
     'ImagePrune: { show: [SpaceReclaimed], budget: { client: 1 per 1h } }',
     'NetworkInspect: { show: [Name] }',
     'PluginEnable: { query: { timeout: 0..9 } }',
+    'ContainerKill: { query: { signal: [SIGHUP] } }',
+    'VolumePrune: { query: { filters: [label] }, show: [VolumesDeleted] }',
   ])}allow_root_equivalent: [PluginEnable]\n`,
 )
 const volumes = (value: unknown) => `GET /volumes?filters=${encodeURIComponent(JSON.stringify(value))}`
@@ -126,6 +128,16 @@ const wideCases: readonly (readonly [line: string, known: Known, outcome: string
   ['POST /containers/web/stop?signal=SIGUSR1', inspected(), 'allow', 'a signal by a pattern'],
   ['POST /containers/web/stop?signal=9', inspected(), '403 policy.query', 'a signal by its number'],
   ['POST /containers/web/stop?signal=sigterm', inspected(), '403 policy.query', 'a signal in another case'],
+  // what is meant where a listed key is absent is judged like what is given
+  ['POST /containers/web/kill?signal=SIGHUP', inspected(), 'allow', 'a signal that is listed'],
+  ['POST /containers/web/kill', inspected(), '403 policy.query', 'without a signal it is SIGKILL'],
+  ['POST /volumes/prune', notAsked, '403 policy.query', 'without a filter it is all of them'],
+  [
+    `POST /volumes/prune?filters=${encodeURIComponent('{"label":["tmp"]}')}`,
+    notAsked,
+    'allow',
+    'with one that is listed, whose effect is shown',
+  ],
   // filters tell of one field each
   [filters({ network: ['front_web'] }), notAsked, 'allow', 'a network whose name is shown'],
   [filters({ network: ['back'] }), notAsked, '403 policy.query', 'a network whose name is not'],

@@ -3,13 +3,18 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type AuditEvent, renderAuditLine } from '../../proxy/audit/audit-line.ts'
-import { createLedger, longestWindowMs, restoreLedger } from '../../proxy/serve/ledger.ts'
+import { createLedger, restoreLedger } from '../../proxy/serve/ledger.ts'
 import { containerId } from './support/containers.ts'
 import { NOW_MS, restartCharge } from './support/deciding.ts'
 import { healerPolicy, policyOf, policyText } from './support/policies.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
-const WINDOW_MS = 600_000
+/** The healer's policy, the same for another client, and one with a budget for an operation that is about no container. */
+const POLICIES = [
+  healerPolicy(),
+  { ...healerPolicy(), client: 'other' },
+  policyOf(policyText(['ImagePrune: { show: all, budget: { client: 5 per 10m } }']).replace('client: healer', 'client: pruner')),
+]
 const now = () => NOW_MS
 const [WEB, DB] = [containerId('aa'), containerId('bb')]
 const STARTED = '2024-01-01T00:00:00Z'
@@ -22,7 +27,10 @@ function restarted(over: Partial<Decision> = {}): AuditEvent {
   const asked = { client: 'healer', policy: 'ab', method: 'POST', path: '/containers/web/restart', operation: 'ContainerRestart' }
   return { event: 'decision', ...asked, target, verdict: 'allow', rule: 'allow.ContainerRestart', ...over }
 }
-const outcome = (of: number, status: number): AuditEvent => ({ event: 'outcome', of, status, bytes: 0, ms: 1 })
+const outcome = (of: number, status: number, left = status === 500 ? 'exited' : undefined): AuditEvent => ({
+  ...{ event: 'outcome', of, status, bytes: 0, ms: 1 },
+  ...(left === undefined ? {} : { left }),
+})
 
 /** The ledger that a log of these events, `agoMs` before now, gives back; an element that is a text is a line as it stands. */
 function restored(
@@ -35,7 +43,7 @@ function restored(
     return renderAuditLine({ v: 1, time: new Date(NOW_MS - each[0]).toISOString(), seq: i + 1 }, each[1])
   })
   writeFileSync(file, `${lines.join('\n')}\n`)
-  return restoreLedger(file, WINDOW_MS, now)
+  return restoreLedger(file, POLICIES, now)
 }
 
 t.test('what was let through within the window is given back, and nothing else', async (t) => {
@@ -46,7 +54,8 @@ t.test('what was let through within the window is given back, and nothing else',
     [1000, restarted({ client: 'other', target: { id: DB, name: 'db' } })],
     [900, restarted({ verdict: 'deny', rule: 'policy.when' })],
     [800, restarted({ operation: 'ContainerInspect' })],
-    [700, restarted({ operation: 'ImagePrune' })],
+    [700, restarted({ operation: 'ImagePrune', client: 'pruner' })],
+    [690, restarted({ operation: 'ImagePrune' })],
     [650, restarted({ operation: 'ImageList' })],
     [600, { event: 'start', reason: 'x' }],
     [500, { event: 'outcome', of: 3, status: 204, bytes: 0, ms: 1 }],
@@ -54,11 +63,12 @@ t.test('what was let through within the window is given back, and nothing else',
     '{"v":1,"time":"2024-06-01T12:00:00Z","seq":99,"event":"decision","verdict":"allow","operation":"ContainerRestart","target":5}',
     'torn',
   ])
-  t.same(ledger.charges(), [
-    restartCharge({ atMs: NOW_MS - 599_999 }),
-    restartCharge({ client: 'other', container: 'db', atMs: NOW_MS - 1000 }),
-    { client: 'healer', operation: 'ImagePrune', atMs: NOW_MS - 700 },
+  t.same(ledger.charges('healer', 'ContainerRestart'), [restartCharge({ atMs: NOW_MS - 599_999, id: WEB })])
+  t.same(ledger.charges('other', 'ContainerRestart'), [
+    restartCharge({ client: 'other', container: 'db', id: DB, atMs: NOW_MS - 1000 }),
   ])
+  t.same(ledger.charges('pruner', 'ImagePrune'), [{ client: 'pruner', operation: 'ImagePrune', atMs: NOW_MS - 700 }])
+  t.same(ledger.charges('healer', 'ImagePrune'), [], 'no budget counts it')
 })
 
 t.test('a restart that could not start its container is known again, until one did', async (t) => {
@@ -87,33 +97,39 @@ t.test('a restart that could not start its container is known again, until one d
 })
 
 t.test('a missing log is an empty ledger', async (t) => {
-  const ledger = await restoreLedger(join(temporaryDirectory(t), 'none.jsonl'), WINDOW_MS, now)
-  t.same(ledger.charges(), [])
+  const ledger = await restoreLedger(join(temporaryDirectory(t), 'none.jsonl'), POLICIES, now)
+  t.same(ledger.charges('healer', 'ContainerRestart'), [])
 })
 
 t.test('charges older than the window are let go when another is made', async (t) => {
   const clock = { nowMs: NOW_MS }
-  const ledger = createLedger(WINDOW_MS, () => clock.nowMs)
+  const ledger = createLedger(POLICIES, () => clock.nowMs)
   for (let i = 0; i < 5000; i++) {
     ledger.add(restartCharge({ atMs: clock.nowMs }))
     clock.nowMs += 1000
   }
-  t.equal(ledger.charges().length, 600)
+  t.equal(ledger.charges('healer', 'ContainerRestart').length, 600)
 })
 
 t.test('a charge that never went out is taken back, and only that one', async (t) => {
-  const ledger = createLedger(WINDOW_MS, now)
+  const ledger = createLedger(POLICIES, now)
   const [kept, cancelled] = [restartCharge(), restartCharge()]
   ledger.add(kept)
   ledger.add(cancelled)
   ledger.cancel(cancelled)
-  t.equal(ledger.charges()[0], kept)
-  t.equal(ledger.charges().length, 1)
+  t.equal(ledger.charges('healer', 'ContainerRestart')[0], kept)
+  t.equal(ledger.charges('healer', 'ContainerRestart').length, 1)
 })
 
-t.test('the longest window is that of any budget of any policy', async (t) => {
-  const hourly = policyOf(policyText(['ContainerRestart: { budget: { container: 1 per 10s, client: 9 per 2h } }']))
-  t.equal(longestWindowMs([healerPolicy()]), 600_000)
-  t.equal(longestWindowMs([healerPolicy(), hourly]), 7_200_000)
-  t.equal(longestWindowMs([policyOf(policyText(['SystemPing: {}']))]), 0)
+t.test('what no budget counts is not kept', async (t) => {
+  const ledger = createLedger([policyOf(policyText(['ContainerRestart: {}']))], now)
+  for (let i = 0; i < 10; i++) ledger.add(restartCharge())
+  t.same(ledger.charges('healer', 'ContainerRestart'), [])
+})
+
+t.test('of restarts that could not start their container, the oldest are forgotten', async (t) => {
+  const ledger = createLedger(POLICIES, now)
+  for (let i = 0; i < 1001; i++) ledger.noteRestart(runOf(`${i}`), false)
+  t.notOk(ledger.failedToStart(runOf('0')))
+  t.ok(ledger.failedToStart(runOf('1')) && ledger.failedToStart(runOf('1000')))
 })

@@ -16,7 +16,7 @@ async function startMetrics(owner: Owner) {
   const fake = await startFakeEngine(owner)
   const engine = connectEngine(fake.socketPath)
   const metrics = createProxyMetrics()
-  const server = createMetricsServer(engine, metrics)
+  const { server } = createMetricsServer(engine, metrics)
   const path = join(temporaryDirectory(owner), 'metrics.sock')
   await listen(server, path)
   owner.teardown(async () => {

@@ -83,6 +83,17 @@ t.test('inside a container: itself, and what mounts the volume of one of its soc
   t.notOk(isProtected({ ...other('/x'), mounts: [] }), 'no mount')
 })
 
+t.test('in the network of another container, whose host name it has: the other is not taken for this one', async (t) => {
+  const engine = {
+    ...engineWith(true),
+    ask: async () => ({ status: 200, headers: {}, body: JSON.stringify(inspectBody(fakeContainer({ id: OWN, name: 'other' }))) }),
+  }
+  const mounts = [mount('/docker/volumes/postern_sockets/_data', '/run/postern'), mount('/', '/')].join('\n')
+  const isProtected = await findProtection(engine, OWN, SOCKETS, mounts)
+  t.ok(isProtected(other(VOLUME)), 'what mounts the volume, and so this one itself')
+  t.notOk(isProtected(other('/srv/x')))
+})
+
 t.test(
   'outside a container, or where the Engine does not know it: what mounts the sockets’ directories is protected',
   async (t) => {

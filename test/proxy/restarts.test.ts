@@ -1,7 +1,7 @@
 // A restart that is let through: what arrives at the Engine, what is on the disk by then, one at a time, and within budget.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { containerId, fakeContainer } from './support/containers.ts'
+import { containerId, fakeContainer, inspectBody } from './support/containers.ts'
 import { plainRequest } from './support/raw-client.ts'
 import { DB, parseLines, startProxy, usualContainers, WEB } from './support/start-proxy.ts'
 
@@ -134,22 +134,62 @@ t.test('a container that a restart could not start may be restarted again; one t
   web.state = 'exited'
   t.equal((await proxy.ask(RESTART)).status, 409, 'stopped by an operator')
   web.state = 'running'
-  proxy.engine.answer = (request) => (isRestart(request) ? { status: 500, body: { message: 'no' } } : undefined)
+  proxy.engine.answer = (request) => {
+    if (!isRestart(request)) return undefined
+    web.state = 'exited'
+    return { status: 500, body: { message: 'no' } }
+  }
   t.equal((await proxy.ask(RESTART)).status, 500)
-  web.state = 'exited'
   t.equal((await proxy.ask(RESTART)).status, 500, 'let through, and failed again')
+  t.match(proxy.auditLines().at(-1), { event: 'outcome', status: 500, left: 'exited' })
   proxy.engine.answer = () => undefined
   t.equal((await proxy.ask(RESTART)).status, 204)
   t.equal((await proxy.ask(RESTART)).status, 409, 'it was started, so who stopped it since was an operator')
+})
+
+t.test('a restart that failed and left its container running is no reason to bring back what is stopped later', async (t) => {
+  const proxy = await startProxy(t)
+  const [web] = proxy.engine.containers
+  if (!web) throw new Error('there is web')
+  proxy.engine.answer = (request) => (isRestart(request) ? { status: 500, body: { message: 'cannot be stopped' } } : undefined)
+  t.equal((await proxy.ask(RESTART)).status, 500)
+  web.state = 'exited'
+  t.equal((await proxy.ask(RESTART)).status, 409, 'an operator stopped it, in the same run')
+})
+
+t.test('what was inspected before another change ended is looked at anew', async (t) => {
+  const proxy = await startProxy(t)
+  const [web] = proxy.engine.containers
+  if (!web) throw new Error('there is web')
+  let [inspects, release] = [0, (): void => undefined]
+  const slow = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  proxy.engine.answer = async (request) => {
+    if (isRestart(request)) web.state = 'exited'
+    if (!request.line.startsWith(`GET /containers/${WEB}/json`) || ++inspects !== 1) return undefined
+    // Inspected as running, and told late.
+    const body = inspectBody(web)
+    await slow
+    return { status: 200, body }
+  }
+  const late = proxy.ask(RESTART)
+  while (inspects === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  t.equal((await proxy.ask(RESTART)).status, 204, 'another one meanwhile')
+  release()
+  t.match(await late, { status: 409, body: /web is exited/ })
 })
 
 t.test('a container that failed to start, was started by an operator and stopped again, is left alone', async (t) => {
   const proxy = await startProxy(t)
   const [web] = proxy.engine.containers
   if (!web) throw new Error('there is web')
-  proxy.engine.answer = (request) => (isRestart(request) ? { status: 500, body: { message: 'no' } } : undefined)
+  proxy.engine.answer = (request) => {
+    if (!isRestart(request)) return undefined
+    web.state = 'exited'
+    return { status: 500, body: { message: 'no' } }
+  }
   t.equal((await proxy.ask(RESTART)).status, 500)
-  web.state = 'exited'
   web.startedAt = '2024-06-01T12:30:00Z'
   t.equal((await proxy.ask(RESTART)).status, 409)
 })

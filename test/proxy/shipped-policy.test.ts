@@ -62,6 +62,11 @@ const failing: readonly (readonly [test: string, message: RegExp])[] = [
   ],
   ['- allow: GET /containers/%2e/json', /but it is refused: the path is not a plain path/],
   ['- allow: GET /event', /but it is refused: the request is no operation of the Engine API/],
+  [
+    '- deny: GET /contianers/json',
+    /^test failed: the request is no operation of the Engine API.*; a test of it holds whatever the policy says$/,
+  ],
+  ['- deny: GET /v1.99/info', /^test failed: the API version is not one of/],
   ['- allow: GET /events', /but it is refused: SystemEvents is not allowed to healer/],
   ['- { allow: GET /containers/web/json, given: { labels: { monitored: "no" } } }', /it is refused: No such container: web$/],
 ]

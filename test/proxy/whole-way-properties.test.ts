@@ -12,6 +12,7 @@ import { matchesName } from '../../proxy/policy/name-pattern.ts'
 import type { Policy, Show } from '../../proxy/policy/policy.ts'
 import { CATALOGUE, whyNotServed } from '../../proxy/request/catalogue.ts'
 import { readRequest } from '../../proxy/request/read-request.ts'
+import { createChanges } from '../../proxy/serve/changes.ts'
 import { handle } from '../../proxy/serve/handle.ts'
 import { createLedger } from '../../proxy/serve/ledger.ts'
 import { createProxyMetrics } from '../../proxy/serve/metrics.ts'
@@ -56,11 +57,11 @@ function world(policy: Policy): World {
     engine,
     apiRange: createApiRange(engine, () => 0),
     targets: createTargets({ engine, scope: policy.scope, ownId: undefined, socketPaths: ['/run/postern/healer.sock'] }),
-    ledger: createLedger(0, () => NOW_MS),
+    ledger: createLedger([policy], () => NOW_MS),
     audit: { append: async () => ++seq, appendDurably: async () => ++seq, close: async () => undefined },
     metrics: createProxyMetrics(),
     log: pino({ level: 'silent' }),
-    busy: new Set<string>(),
+    changes: createChanges(),
     turns: createTurns(4, 1000),
     now: () => NOW_MS,
   }

@@ -8,8 +8,9 @@ import { connectEngine } from '../../../proxy/engine/engine.ts'
 import { createTargets } from '../../../proxy/engine/targets.ts'
 import type { ContainerId } from '../../../proxy/policy/target.ts'
 import type { Limits } from '../../../proxy/serve/bounded-server.ts'
+import { createChanges } from '../../../proxy/serve/changes.ts'
 import { createClientServer } from '../../../proxy/serve/client-server.ts'
-import { createLedger, longestWindowMs } from '../../../proxy/serve/ledger.ts'
+import { createLedger } from '../../../proxy/serve/ledger.ts'
 import { listen } from '../../../proxy/serve/listen.ts'
 import { createProxyMetrics } from '../../../proxy/serve/metrics.ts'
 import { containerId, type FakeContainer, fakeContainer } from './containers.ts'
@@ -72,10 +73,10 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
     now,
     apiRange: createApiRange(engine, now),
     targets: createTargets({ engine, scope: policy.scope, ownId, socketPaths: [socketPath] }),
-    ledger: createLedger(longestWindowMs([policy]), now),
+    ledger: createLedger([policy], now),
     metrics,
     log: pino({ level: 'silent' }),
-    busy: new Set<string>(),
+    changes: createChanges(),
   }
   const { server } = createClientServer(client, options.limits)
   await listen(server, socketPath)

@@ -1,0 +1,53 @@
+// Containers outside the scope do not exist, in whatever answer they would be named. Pure; runs before anything is shown.
+import { keepInScope } from '../engine/containers.ts'
+import type { Selector } from '../policy/policy.ts'
+import type { OperationId } from '../request/catalogue.ts'
+
+/** The Engine's answer to `operation` without the containers that are not in scope. Throws `EngineError` where a list is none. */
+export function cutToScope(operation: OperationId, answer: unknown, scope: readonly Selector[]): unknown {
+  switch (operation) {
+    case 'ContainerList':
+      return containersInScope(answer, scope)
+    case 'SystemDataUsage':
+      return withoutHidden(answer, scope)
+    case 'NetworkInspect':
+      return withoutMembers(answer)
+    case 'NetworkList':
+      return Array.isArray(answer) ? answer.map(withoutMembers) : answer
+    default:
+      return answer
+  }
+}
+
+/** A link gives a container another name, which begins with that of the container that links to it: `/other/alias`. */
+function containersInScope(list: unknown, scope: readonly Selector[]): readonly object[] {
+  return keepInScope(list, scope).map(({ element }) => {
+    const { Names } = element as { readonly Names: readonly unknown[] }
+    return { ...element, Names: Names.filter((name) => typeof name === 'string' && name.lastIndexOf('/') < 1) }
+  })
+}
+
+/** Up to API 1.51 the containers are a list, from 1.52 the items of what they use. */
+function withoutHidden(usage: unknown, scope: readonly Selector[]): unknown {
+  if (!isObject(usage)) return usage
+  const { Containers, ContainersUsage, ...others } = usage
+  const items = isObject(ContainersUsage) && Array.isArray(ContainersUsage.Items) ? ContainersUsage.Items : undefined
+  return {
+    ...others,
+    ...(Array.isArray(Containers) ? { Containers: containersInScope(Containers, scope) } : {}),
+    ...(isObject(ContainersUsage)
+      ? { ContainersUsage: { ...ContainersUsage, Items: containersInScope(items ?? [], scope) } }
+      : {}),
+  }
+}
+
+/** Who is on a network is told by name and address, and not by what a scope goes by: so it is not told. */
+function withoutMembers(network: unknown): unknown {
+  if (!isObject(network)) return network
+  const { Containers: _, ...others } = network
+  return others
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
