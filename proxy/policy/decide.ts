@@ -146,7 +146,7 @@ function checkQuery(policy: Policy, request: ApiRequest, rule: Rule): Refusal | 
   }
   for (const [key, meant] of Object.entries(MEANT_WHEN_ABSENT[id] ?? {})) {
     const allowed = rule.query.get(key)
-    if (allowed === undefined || request.query.has(key)) continue
+    if (allowed === undefined || saysSomething(request.query.get(key))) continue
     if (allowed.type === 'text' && meant !== undefined && allowed.patterns.some((pattern) => matchesName(pattern, meant)))
       continue
     return refuse(
@@ -156,6 +156,11 @@ function checkQuery(policy: Policy, request: ApiRequest, rule: Rule): Refusal | 
     )
   }
   return undefined
+}
+
+/** Filters without a value filter nothing. */
+function saysSomething(given: QueryValue | undefined): boolean {
+  return given?.type === 'filters' ? [...given.value.values()].some((values) => values.length > 0) : given !== undefined
 }
 
 /** What is wrong with a value, as the end of a sentence; `undefined` where nothing is. `filters` says which field each tells of. */

@@ -44,8 +44,8 @@ const filters = (pairs: string): Filters => Object.fromEntries(pairs.split(' ').
 // Left out for good: `limit`, `before` and `since`, which tell of containers outside the scope, and `ancestor`, which tells of images
 // below the one that is shown.
 const CONTAINER_FILTERS = filters(
-  'annotation:HostConfig.Annotations.* exited:Status expose:Ports.PrivatePort health:Status id:Id label:Labels.* ' +
-    'name:Names network:NetworkSettings.Networks.* publish:Ports.PublicPort status:State volume:Mounts',
+  'annotation:HostConfig.Annotations.* exited:Status expose:Ports health:Status id:Id label:Labels.* ' +
+    'name:Names network:NetworkSettings publish:Ports status:State volume:Mounts',
 )
 const EVENT_FILTERS = filters(
   'config:Actor container:Actor daemon:Actor event:Action image:Actor label:Actor.Attributes.* network:Actor node:Actor ' +

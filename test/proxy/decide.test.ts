@@ -106,7 +106,7 @@ const wide = policyOf(
   `${policyText([
     'ContainerTop: { query: { ps_args: ["-ef", "-o *"] }, show: [Titles] }',
     'ContainerStop: { query: { t: [5, 10], signal: [SIGTERM, "SIGUSR*"] } }',
-    'ContainerList: { query: { filters: [network, publish, name, volume] }, show: [Names, NetworkSettings: [Networks: ["front*": [IPAddress]]], Ports: [PrivatePort], Mounts: [Name]] }',
+    'ContainerList: { query: { filters: [network, publish, name, volume] }, show: [Names, NetworkSettings: [Networks: ["*": [IPAddress]]], Ports: [PrivatePort], Mounts: [Name]] }',
     'VolumeList: { query: { filters: [label, dangling] }, show: [Volumes: [Labels: ["tier"]]] }',
     'ImagePrune: { show: [SpaceReclaimed], budget: { client: 1 per 1h } }',
     'NetworkInspect: { show: [Name] }',
@@ -132,6 +132,8 @@ const wideCases: readonly (readonly [line: string, known: Known, outcome: string
   ['POST /containers/web/kill?signal=SIGHUP', inspected(), 'allow', 'a signal that is listed'],
   ['POST /containers/web/kill', inspected(), '403 policy.query', 'without a signal it is SIGKILL'],
   ['POST /volumes/prune', notAsked, '403 policy.query', 'without a filter it is all of them'],
+  ['POST /volumes/prune?filters=%7B%7D', notAsked, '403 policy.query', 'with none as well'],
+  [`POST /volumes/prune?filters=${encodeURIComponent('{"label":[]}')}`, notAsked, '403 policy.query', 'and with one of no value'],
   [
     `POST /volumes/prune?filters=${encodeURIComponent('{"label":["tmp"]}')}`,
     notAsked,
@@ -139,8 +141,7 @@ const wideCases: readonly (readonly [line: string, known: Known, outcome: string
     'with one that is listed, whose effect is shown',
   ],
   // filters tell of one field each
-  [filters({ network: ['front_web'] }), notAsked, 'allow', 'a network whose name is shown'],
-  [filters({ network: ['back'] }), notAsked, '403 policy.query', 'a network whose name is not'],
+  [filters({ network: ['front'] }), notAsked, '403 policy.query', 'names of networks are shown, and it takes ids as well'],
   [filters({ name: ['^w'] }), notAsked, 'allow', 'names are shown'],
   [filters({ publish: ['80'] }), notAsked, '403 policy.query', 'the public port is not shown'],
   [filters({ volume: ['data'] }), notAsked, '403 policy.query', 'of mounts only the name is shown'],
