@@ -41,10 +41,10 @@ const keys = (type: 'boolean' | 'integer' | 'text', names: string): Query =>
 /** `filter:Field.Below …` */
 const filters = (pairs: string): Filters => Object.fromEntries(pairs.split(' ').map((pair) => pair.split(':')))
 
-// Left out for good: `limit`, `before` and `since`, which tell of containers outside the scope, and `ancestor`, which tells of images
-// below the one that is shown.
+// Left out for good: `limit`, `before` and `since`, which tell of containers outside the scope, `ancestor`, which tells of images
+// below the one that is shown, and `id`, whose prefixes are ambiguous for containers outside the scope as well.
 const CONTAINER_FILTERS = filters(
-  'annotation:HostConfig.Annotations.* exited:Status expose:Ports health:Status id:Id label:Labels.* ' +
+  'annotation:HostConfig.Annotations.* exited:Status expose:Ports health:Status label:Labels.* ' +
     'name:Names network:NetworkSettings publish:Ports status:State volume:Mounts',
 )
 const EVENT_FILTERS = filters(
@@ -296,6 +296,8 @@ export const CATALOGUE: readonly Operation[] = OPERATIONS.map((row): Operation =
  */
 export const MEANT_WHEN_ABSENT: Partial<Record<OperationId, Readonly<Record<string, string | undefined>>>> = {
   ContainerKill: { signal: 'SIGKILL' },
+  ContainerTop: { ps_args: '-ef' },
+  ImageTag: { tag: 'latest' },
   ImagePrune: { filters: undefined },
   BuildPrune: { filters: undefined },
   NetworkPrune: { filters: undefined },

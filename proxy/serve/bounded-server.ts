@@ -93,7 +93,7 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
           made.taken?.()
           return
         }
-        if (made.status === 400) closing.add(socket)
+        if (made.status === 400 || hasBody(request)) closing.add(socket)
         const timer = setTimeout(() => socket.destroy(), limits.answerTimeoutMs)
         response.once('close', () => {
           clearTimeout(timer)
@@ -112,8 +112,6 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
     closing.add(socket)
     // What stands before it has its answer still to come.
     if (inTurn.has(socket)) return
-    // Node has taken its own listener off a socket that it hands over.
-    socket.on('error', () => socket.destroy())
     within(() => refused(refusal, head))
       .then((made) => {
         socket.end(renderAnswer(made))
@@ -137,7 +135,12 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
   server.maxHeadersCount = 0
   // An expectation is a request like any other: what is asked for is judged, and nothing is said before.
   for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) server.on(event, take)
-  server.on('connect', (request: IncomingMessage, socket: Socket) => refuseRaw(socket, NO_TUNNEL, headOf(request)))
+  server.on('connect', (request: IncomingMessage, socket: Socket) => {
+    // Node has taken its own listeners off a socket that it hands over, and whatever stood before it has no way to be answered.
+    socket.on('error', () => socket.destroy())
+    if (inTurn.has(socket)) socket.destroy()
+    else refuseRaw(socket, NO_TUNNEL, headOf(request))
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // One that never sent a byte has asked for nothing.
     if (socket.bytesRead === 0) socket.destroy()
@@ -155,6 +158,11 @@ function refusalOf({ code }: NodeJS.ErrnoException): Refusal {
   if (code === 'HPE_HEADER_OVERFLOW') return refuse(431, 'request.header', `the head is larger than ${MAX_HEAD_BYTES} bytes`)
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refuse(408, 'request.timeout', 'the request did not come in time')
   return refuse(400, 'request.framing', 'what was sent is not a request of HTTP/1.1')
+}
+
+/** Whatever it was refused for, what follows its head is not waited for. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 function headOf({ method = '', url = '', rawHeaders }: IncomingMessage): RequestHead {
