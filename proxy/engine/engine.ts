@@ -35,6 +35,8 @@ const CONNECT_TIMEOUT_MS = 5000
 /** Requests to the Engine under way at once, of one client's. */
 const MAX_READS = 4
 const MAX_WRITES = 128
+/** Of the answer to a change, of which many may be under way. */
+const MAX_WRITE_ANSWER_BYTES = 256 * 1024
 
 /** The Engine could not be asked, did not answer in time, or answered what cannot be read. */
 export class EngineError extends Error {
@@ -48,7 +50,7 @@ export class EngineError extends Error {
 
 /** Connects on demand to the Engine's unix socket at `socketPath`. `onAsked` hears of every try whether the socket was reached. */
 export function connectEngine(socketPath: string, onAsked: (reached: boolean) => void = () => undefined): Engine {
-  const open = (connections: number) =>
+  const open = (connections: number, maxResponseSize: number) =>
     new Pool('http://engine', {
       socketPath,
       connections,
@@ -57,9 +59,9 @@ export function connectEngine(socketPath: string, onAsked: (reached: boolean) =>
       // The time is kept by the signal of each request, for the whole of it.
       headersTimeout: 0,
       bodyTimeout: 0,
-      maxResponseSize: MAX_ANSWER_BYTES,
+      maxResponseSize,
     })
-  const [reads, writes] = [open(MAX_READS), open(MAX_WRITES)]
+  const [reads, writes] = [open(MAX_READS, MAX_ANSWER_BYTES), open(MAX_WRITES, MAX_WRITE_ANSWER_BYTES)]
   return {
     async ask({ method, path, isRead, timeoutMs }) {
       const signal = AbortSignal.timeout(timeoutMs)
@@ -88,7 +90,7 @@ function explain(error: unknown, socketPath: string): EngineError {
     error instanceof errors.SocketError
       ? 'it closed the connection before its answer was whole'
       : error instanceof errors.ResponseExceededMaxSizeError
-        ? `it is larger than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`
+        ? 'it is larger than is taken in'
         : message
   return new EngineError('answer', `the Engine's answer cannot be read: ${why}`, { cause: error })
 }

@@ -41,11 +41,12 @@ const keys = (type: 'boolean' | 'integer' | 'text', names: string): Query =>
 /** `filter:Field.Below …` */
 const filters = (pairs: string): Filters => Object.fromEntries(pairs.split(' ').map((pair) => pair.split(':')))
 
-// Left out for good: `limit`, `before` and `since`, which tell of containers outside the scope, `ancestor`, which tells of images
-// below the one that is shown, and `id`, whose prefixes are ambiguous for containers outside the scope as well.
+// Left out for good: `limit`, `before` and `since`, which tell of containers outside the scope; `id`, whose prefixes are ambiguous
+// for those as well; `name`, which matches the names that others give by links; `ancestor`, which tells of images below the one
+// that is shown.
 const CONTAINER_FILTERS = filters(
   'annotation:HostConfig.Annotations.* exited:Status expose:Ports health:Status label:Labels.* ' +
-    'name:Names network:NetworkSettings publish:Ports status:State volume:Mounts',
+    'network:NetworkSettings publish:Ports status:State volume:Mounts',
 )
 const EVENT_FILTERS = filters(
   'config:Actor container:Actor daemon:Actor event:Action image:Actor label:Actor.Attributes.* network:Actor node:Actor ' +

@@ -93,7 +93,7 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
           made.taken?.()
           return
         }
-        if (made.status === 400 || hasBody(request)) closing.add(socket)
+        if (made.status === 400 || hasMore(request)) closing.add(socket)
         const timer = setTimeout(() => socket.destroy(), limits.answerTimeoutMs)
         response.once('close', () => {
           clearTimeout(timer)
@@ -160,9 +160,10 @@ function refusalOf({ code }: NodeJS.ErrnoException): Refusal {
   return refuse(400, 'request.framing', 'what was sent is not a request of HTTP/1.1')
 }
 
-/** Whatever it was refused for, what follows its head is not waited for. */
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+/** Something follows its head that is no request: a body, or what it would have upgraded to. Whatever it is refused for, that is not read. */
+function hasMore({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length'] ?? '0'
+  return headers['transfer-encoding'] !== undefined || headers.upgrade !== undefined || length !== '0'
 }
 
 function headOf({ method = '', url = '', rawHeaders }: IncomingMessage): RequestHead {

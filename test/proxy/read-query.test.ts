@@ -106,7 +106,7 @@ const refused: readonly (readonly [operation: string, raw: string, why: RegExp])
   ['ContainerList', filters('[]'), /JSON object/],
   ['ContainerList', filters('null'), /JSON object/],
   ['ContainerList', filters('{"label":["a"]'), /JSON object/],
-  ['ContainerList', filters({ before: ['web'] }), /takes the filters ancestor, .*volume, not “before”/],
+  ['ContainerList', filters({ before: ['web'] }), /takes the filters annotation, .*volume, not “before”/],
   ['ContainerList', filters({ since: ['web'] }), /not “since”/],
   ['ContainerRestart', `signal=${'x'.repeat(1025)}`, /takes at most 1024 characters/],
   ['ContainerRestart', 'signal=a%0Ab', /percent-encoded/],
