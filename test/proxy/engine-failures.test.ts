@@ -19,7 +19,7 @@ const failures: readonly (readonly [what: string, reply: Reply, status: number])
   ['does not speak HTTP', `220 ${SECRET} ESMTP\r\n`, 502],
   ['answers with two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}', 502],
   ['answers 500 with paths of the host', { status: 500, body: { message: HOST_TEXT } }, 500],
-  ['answers 503', { status: 503, body: { message: HOST_TEXT } }, 502],
+  ['answers 503', { status: 503, body: { message: HOST_TEXT } }, 503],
   ['answers 409', { status: 409, body: { message: HOST_TEXT } }, 409],
   ['answers 400', { status: 400, body: { message: HOST_TEXT } }, 400],
   ['answers 302', { status: 302, headers: [`Location: http://${SECRET}/`] }, 502],

@@ -54,7 +54,9 @@ const outcomes: readonly (readonly [engine: number, client: number, says: RegExp
   [409, 409, /the state does not allow it/],
   [500, 500, /tried and failed/],
   [501, 501, /does not have this operation/],
-  [503, 502, /cannot be read/],
+  [401, 401, /a registry does not know the Engine/],
+  [406, 406, /not in a state to do this; is it part of a swarm\?/],
+  [503, 503, /not in a state to do this; is it part of a swarm\?/],
   [302, 502, /cannot be read/],
 ]
 
