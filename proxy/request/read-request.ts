@@ -43,11 +43,15 @@ export function readRequest(head: RequestHead): ApiRequest | Refusal {
 
 const SINGLE_HEADERS = ['host', 'content-length', 'content-type', 'connection', 'transfer-encoding']
 
+/** Source: RFC 9110, section 5.1. Older parsers hand over a name with the space before its colon. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+
 /** Nothing of the headers is forwarded; what is refused here would mean something to the Engine or comes from a browser. */
 function checkHeaders(rawHeaders: readonly string[]): Refusal | undefined {
   const seen = new Map<string, string>()
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? ''
+    if (!TOKEN.test(name)) return refuse(400, 'request.header', 'the name of a header is none')
     if (seen.has(name) && SINGLE_HEADERS.includes(name)) return refuse(400, 'request.header', `the header ${name} is given twice`)
     if (name === 'origin' || name.startsWith('sec-')) {
       return refuse(403, 'request.browser', 'the request comes from a browser; no page has business here')
