@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // The command line of postern-proxy. Reads flags and environment, and nothing else does.
+import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { pino } from 'pino'
+import { renderVerified, verifyFiles } from './audit/verify-files.ts'
 import { checkHealth } from './healthcheck.ts'
 import { parseServing, parseUnixAddress } from './listen-address.ts'
 import { loadPolicy, PolicyFileError } from './policy/load-policy.ts'
@@ -37,6 +39,12 @@ const metricsOption = () =>
     .env('POSTERN_METRICS')
     .argParser(argument(parseUnixAddress))
 
+/** The number of a line of an audit log. */
+function parseLineNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new Error(`“${text}” is not the number of a line`)
+  return Number(text)
+}
+
 type CommonOptions = { readonly engine: string; readonly user?: User; readonly metrics?: string }
 
 const program = new Command('postern-proxy')
@@ -50,9 +58,14 @@ program
   .argument('[policy@listen...]', 'a policy file and the socket to serve it at (env: POSTERN_SERVE, separated by spaces)')
   .addOption(engineOption())
   .addOption(new Option('--audit <file>', 'the audit log; it is appended to').env('POSTERN_AUDIT').makeOptionMandatory())
+  .addOption(
+    new Option('--state <dir>', 'where the keys of the audit log’s seals are kept (default: beside the log)').env(
+      'POSTERN_STATE',
+    ),
+  )
   .addOption(metricsOption())
   .addOption(userOption())
-  .action(async (given: string[], options: CommonOptions & { readonly audit: string }) => {
+  .action(async (given: string[], options: CommonOptions & { readonly audit: string; readonly state?: string }) => {
     dropPrivileges(options.user, options.engine)
     assertUnprivileged()
     const texts = given.length > 0 ? given : (process.env.POSTERN_SERVE ?? '').split(' ').filter((text) => text !== '')
@@ -64,6 +77,7 @@ program
       clients: servings.map(({ socketPath }, i) => ({ policy: policies[i] as (typeof policies)[number], socketPath })),
       engineSocket: options.engine,
       auditFile: options.audit,
+      stateDirectory: options.state ?? dirname(options.audit),
       metricsSocket: options.metrics,
       log,
       now: Date.now,
@@ -79,6 +93,19 @@ program
   .action(async (options: CommonOptions & { readonly metrics: string }) => {
     dropPrivileges(options.user, options.engine)
     process.stdout.write(`${await checkHealth(options.metrics)}\n`)
+  })
+
+const audit = program.command('audit').description('look at audit logs')
+audit
+  .command('verify')
+  .description('tell whether a log is what was written; exit 0 if it is, 1 with the first line that is not')
+  .argument('<file...>', 'the files of one log, the oldest first')
+  .option('--key <fingerprint>', 'what the log is known by, as the proxy’s log and metrics tell it')
+  .addOption(new Option('--at-least <line>', 'a line that was seen: the log must reach it').argParser(argument(parseLineNumber)))
+  .action(async (files: string[], options: { readonly key?: string; readonly atLeast?: number }) => {
+    const verified = await verifyFiles(files, options)
+    process.stdout.write(renderVerified(verified))
+    process.exitCode = verified.problem ? EXIT_FAILED : 0
   })
 
 program.parseAsync().catch((error: unknown) => {

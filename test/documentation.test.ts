@@ -61,6 +61,15 @@ await t.test('the proxy’s commands, flags and their environment variables', as
   for (const [flag, variable] of flags) t.match(proxy, new RegExp(`\\| \`${flag} [A-Z:]+\` \\| \`${variable}\` \\|`), flag)
 })
 
+await t.test('the flags of audit verify, and what it says', async (t) => {
+  const page = readFileSync('docs/audit.md', 'utf8')
+  const flags = [...help('proxy', 'audit', 'verify').matchAll(/^ {2}(--[a-z-]+) </gm)].map((match) => match[1] ?? '')
+  t.same(flags, ['--key', '--at-least'])
+  for (const flag of flags) t.match(page, `\`${flag}\``)
+  const source = readFileSync('proxy/audit/verify.ts', 'utf8')
+  for (const said of firstColumn(page, 'To verify it')) t.ok(source.includes(said.split(/ [NM]\b/)[0] ?? said), said)
+})
+
 await t.test('the healer’s variables with their defaults', async (t) => {
   t.same(
     firstColumn(healer, 'Settings').filter((name) => name in VARIABLES || /^[A-Z_]+$/.test(name)),

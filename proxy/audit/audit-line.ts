@@ -1,5 +1,7 @@
 // The audit log's lines: one JSON object each, on one line, with everything that a client could choose bounded and escaped.
 
+import type { Hash } from './chain.ts'
+
 /** The version of this shape. */
 export const AUDIT_VERSION = 1
 
@@ -11,6 +13,14 @@ export type AuditEvent =
   | ({ readonly event: 'decision' } & Decided & Partial<Outcome>)
   | ({ readonly event: 'outcome'; readonly of: number } & Outcome)
   | { readonly event: 'start' | 'stop'; readonly reason: string }
+  /** The first line of a log: the key of its first seal. */
+  | { readonly event: 'log'; readonly key: string }
+  /** The lines so far are signed by `key`, whose secret is then forgotten; `next` signs the next seal. */
+  | { readonly event: 'seal'; readonly key: string; readonly next: string; readonly sig: string }
+  /** The line before is the beginning of one that could not be written whole, so many bytes of it. */
+  | { readonly event: 'torn'; readonly bytes: number }
+  /** Lines are missing before this one: seals went as far as the line `sealed`. `key` signs the next. */
+  | { readonly event: 'cut'; readonly sealed: number; readonly key: string }
 
 export type Decided = {
   readonly client: string
@@ -40,8 +50,8 @@ export type Outcome = {
   readonly left?: string
 }
 
-/** What every line begins with. `seq` counts lines of this log from 1 and never repeats. */
-export type Stamp = { readonly v: typeof AUDIT_VERSION; readonly time: string; readonly seq: number }
+/** What every line begins with. `seq` counts lines of this log from 1 and never repeats; `prev` is the hash of the line before. */
+export type Stamp = { readonly v: typeof AUDIT_VERSION; readonly time: string; readonly seq: number; readonly prev: Hash }
 
 /** One line without its newline: ASCII only, so that nothing in it can move a cursor or begin another line. */
 export function renderAuditLine(stamp: Stamp, event: AuditEvent): string {

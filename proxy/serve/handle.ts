@@ -27,7 +27,7 @@ export type Client = {
   readonly targets: Targets
   readonly apiRange: ApiRange
   readonly ledger: Ledger
-  readonly audit: AuditLog
+  readonly audit: Pick<AuditLog, 'append' | 'appendDurably'>
   readonly metrics: ProxyMetrics
   readonly log: Logger
   /** Shared by all clients. */

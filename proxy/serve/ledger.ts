@@ -1,6 +1,6 @@
 // The writes that were let through, as budgets count them, and the restarts that could not start their container again.
 // Nothing is kept beside the audit log: after a restart of the proxy both are read back from its lines.
-import { type ReadLine, readAuditLines } from '../audit/audit-log.ts'
+import type { ReadLine } from '../audit/read-log.ts'
 import type { Charge } from '../policy/decide.ts'
 import type { Budget, Policy } from '../policy/policy.ts'
 import { CATALOGUE, hasContainer, type OperationId } from '../request/catalogue.ts'
@@ -59,11 +59,10 @@ function windowOf({ container, client }: Budget): number {
   return Math.max(container?.windowMs ?? 0, client?.windowMs ?? 0)
 }
 
-/** The ledger as the audit log in `file` tells it. */
-export async function restoreLedger(file: string, policies: readonly Policy[], now: () => number): Promise<Ledger> {
-  const ledger = createLedger(policies, now)
+/** Enters what the lines of an audit log tell, one after the other, into `ledger`. */
+export function restoreLedger(ledger: Ledger): (line: ReadLine) => void {
   const restarts = new Map<unknown, RestartedRun>()
-  for await (const line of readAuditLines(file)) {
+  return (line) => {
     const write = readWrite(line)
     if (write) {
       ledger.add(write.charge)
@@ -73,7 +72,6 @@ export async function restoreLedger(file: string, policies: readonly Policy[], n
     if (run && (line.status === 204 || line.left === 'exited')) ledger.noteRestart(run, line.status === 204)
     if (run) restarts.delete(line.of)
   }
-  return ledger
 }
 
 /** The write that a line says was let through, if it does. */

@@ -1,12 +1,16 @@
 // The proxy's metrics, under `postern_proxy_`. Each is a row of the table in docs/proxy.md; a test holds the two together.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
+type AuditHead = () => { readonly seq: number; readonly fingerprint: string }
+
 export type ProxyMetrics = {
   readonly decided: (client: string, operation: string, verdict: 'allow' | 'deny', rule: string, seconds: number) => void
   readonly auditFailed: () => void
   /** A connection of the client's was closed unanswered because there were too many, or too much under way. */
   readonly droppedConnection: (client: string) => void
   readonly engineUp: (up: boolean) => void
+  /** To be asked at each scrape how far the audit log has come, and which one it is. */
+  readonly auditHead: (head: AuditHead) => void
   readonly render: () => Promise<string>
   readonly contentType: string
 }
@@ -44,7 +48,23 @@ export function createProxyMetrics(): ProxyMetrics {
     help: '1 if the Engine answered when it was last asked by a health check, 0 if not.',
     registers,
   })
+  let head: AuditHead | undefined
+  new Gauge({
+    name: 'postern_proxy_audit_sequence',
+    help: 'The last line of the audit log, labelled with what the log is known by. A log that ends before a line that was seen was cut.',
+    labelNames: ['fingerprint'],
+    registers,
+    collect() {
+      if (!head) return
+      const { seq, fingerprint } = head()
+      this.reset()
+      this.set({ fingerprint }, seq)
+    },
+  })
   return {
+    auditHead(given) {
+      head = given
+    },
     decided(client, operation, verdict, rule, duration) {
       decisions.inc({ client, operation, verdict, rule })
       seconds.observe({ client, verdict }, duration)

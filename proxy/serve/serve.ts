@@ -1,5 +1,6 @@
 // Brings the parts together and runs them until a signal asks to stop.
 import type { Server } from 'node:http'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import { type AuditLog, openAuditLog } from '../audit/audit-log.ts'
@@ -12,7 +13,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { BoundedServer } from './bounded-server.ts'
 import { createChanges } from './changes.ts'
 import { createClientServer } from './client-server.ts'
-import { restoreLedger } from './ledger.ts'
+import { createLedger, restoreLedger } from './ledger.ts'
 import { listen } from './listen.ts'
 import { createProxyMetrics } from './metrics.ts'
 import { createMetricsServer } from './metrics-server.ts'
@@ -21,17 +22,30 @@ export type ServeOptions = {
   readonly clients: readonly { readonly policy: Policy; readonly socketPath: string }[]
   readonly engineSocket: string
   readonly auditFile: string
+  /** Where the keys of the audit log's seals to come are kept. */
+  readonly stateDirectory: string
   readonly metricsSocket?: string | undefined
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
 
+/** In the state directory. */
+const KEY_FILE = 'audit-keys.json'
+
 /** How long requests that are under way may take to finish after a signal. */
 const STOP_TIMEOUT_MS = 8000
 
 /** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start, or once the Engine is lost. */
-export async function serve({ clients, engineSocket, auditFile, metricsSocket, log, now }: ServeOptions): Promise<void> {
+export async function serve({
+  clients,
+  engineSocket,
+  auditFile,
+  stateDirectory,
+  metricsSocket,
+  log,
+  now,
+}: ServeOptions): Promise<void> {
   refuseTwice(
     clients.map(({ policy }) => policy.client),
     'is the client of two policies; give each a name of its own',
@@ -45,12 +59,19 @@ export async function serve({ clients, engineSocket, auditFile, metricsSocket, l
 
   const stopped = stopSignal()
   const metrics = createProxyMetrics()
-  const audit = await openAuditLog(auditFile, now)
-  const ledger = await restoreLedger(
-    auditFile,
+  const ledger = createLedger(
     clients.map(({ policy }) => policy),
     now,
   )
+  const audit = await openAuditLog({
+    file: auditFile,
+    keyFile: join(stateDirectory, KEY_FILE),
+    now,
+    onLine: restoreLedger(ledger),
+  })
+  metrics.auditHead(audit.head)
+  const auditHead = audit.head()
+  log.info(auditHead, `audit log ${auditFile} goes on after line ${auditHead.seq}; it is known by ${auditHead.fingerprint}`)
   const ownId = ownContainerId()
   const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket ? [metricsSocket] : [])]
   const changes = createChanges()

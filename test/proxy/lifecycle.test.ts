@@ -2,9 +2,10 @@
 // remembers after a crash what it let through.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import t from 'tap'
+import { verifyFiles } from '../../proxy/audit/verify-files.ts'
 import { preparePlace, runProgram, startServing } from './support/proxy-process.ts'
 import { ask } from './support/raw-client.ts'
-import { parseLines } from './support/start-proxy.ts'
+import { parseLines, whatHappened } from './support/start-proxy.ts'
 
 const RESTART = 'POST /containers/web/restart'
 
@@ -21,10 +22,10 @@ t.test('it serves, stops at SIGTERM with 0, and leaves no socket and a whole log
   t.equal(stderr, '')
   t.notOk(existsSync(place.client))
   t.notOk(existsSync(place.metrics))
-  t.match(parseLines(readFileSync(place.audit, 'utf8')), [
-    { seq: 1, event: 'start', reason: /^healer under healer\.yaml [0-9a-f]{16}$/ },
-    { seq: 2, event: 'decision', operation: 'SystemPing', verdict: 'allow' },
-    { seq: 3, event: 'stop' },
+  t.match(whatHappened(readFileSync(place.audit, 'utf8')), [
+    { seq: 2, event: 'start', reason: /^healer under healer\.yaml [0-9a-f]{16}$/ },
+    { seq: 4, event: 'decision', operation: 'SystemPing', verdict: 'allow' },
+    { seq: 5, event: 'stop' },
   ])
 })
 
@@ -46,7 +47,7 @@ t.test('a restart that is under way at SIGTERM is answered and recorded before t
   t.equal((await ask(place.client, RESTART)).status, 204)
   t.equal((await ended).code, 0)
   t.match(
-    parseLines(readFileSync(place.audit, 'utf8')).map(({ event }) => event),
+    whatHappened(readFileSync(place.audit, 'utf8')).map(({ event }) => event),
     ['start', 'decision', 'outcome', 'stop'],
   )
 })
@@ -79,6 +80,7 @@ t.test('killed and started again, it takes its sockets over and has not forgotte
   await startServing(t, place)
   t.equal((await ask(place.client, RESTART)).status, 429)
   t.equal((await ask(place.client, 'POST /containers/db/restart')).status, 204)
+  t.match(await verifyFiles([place.audit], {}), { problem: undefined }, 'and its log verifies')
   const seqs = parseLines(readFileSync(place.audit, 'utf8')).map(({ seq }) => seq)
   t.same(
     seqs,

@@ -38,9 +38,9 @@ t.test('a change of another object is on the record before it goes out, and boun
   t.match(answers[2]?.headers.join(), /retry-after: 3600/i)
   t.match(proxy.auditLines(), [
     { event: 'decision', operation: 'ImagePrune', verdict: 'allow', rule: 'allow.ImagePrune' },
-    { event: 'outcome', of: 1, status: 200 },
+    { event: 'outcome', of: 2, status: 200 },
     { event: 'decision' },
-    { event: 'outcome', of: 3 },
+    { event: 'outcome', of: 5 },
     { event: 'decision', verdict: 'deny', rule: 'policy.budget' },
   ])
 })

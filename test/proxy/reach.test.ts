@@ -5,7 +5,7 @@ import t from 'tap'
 import { watchReach } from '../../proxy/engine/reach.ts'
 import { preparePlace, startServing } from './support/proxy-process.ts'
 import { ask } from './support/raw-client.ts'
-import { parseLines } from './support/start-proxy.ts'
+import { whatHappened } from './support/start-proxy.ts'
 
 /** What becomes of tries at these seconds; `!` is one that reached the Engine. */
 async function outcomeOf(tries: readonly (number | `${number}!`)[]): Promise<string> {
@@ -53,5 +53,5 @@ t.test('the program ends with 1 and a whole log once the Engine’s socket has r
     /^postern-proxy: the Engine's socket has refused every connection for 3\d s; the proxy ends, so that its restart policy connects it anew\n$/,
   )
   t.match(stdout, '"msg":"stopped"')
-  t.match(parseLines(readFileSync(place.audit, 'utf8')).at(-1), { event: 'stop' })
+  t.match(whatHappened(readFileSync(place.audit, 'utf8')).at(-1), { event: 'stop' })
 })

@@ -100,7 +100,7 @@ t.test('a line of the audit log is one line of ASCII, bounded, whatever a client
   fc.assert(
     fc.property(method, target, fc.string({ unit: 'binary', maxLength: 2000 }), (method, target, reason) => {
       const line = renderAuditLine(
-        { v: 1, time: '2024-06-01T12:00:00.000Z', seq: 7 },
+        { v: 1, time: '2024-06-01T12:00:00.000Z', seq: 7, prev: '0'.repeat(64) },
         {
           event: 'decision',
           client: 'healer',

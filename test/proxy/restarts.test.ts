@@ -23,14 +23,14 @@ t.test('the decision is on the disk before the Engine sees the restart, and its 
   const proxy = await startProxy(t)
   const onDisk: Record<string, unknown>[] = []
   proxy.engine.answer = (request) => {
-    if (isRestart(request)) onDisk.push(...parseLines(readFileSync(proxy.auditFile, 'utf8')))
+    if (isRestart(request)) onDisk.push(...parseLines(readFileSync(proxy.auditFile, 'utf8')).slice(1))
     return undefined
   }
   await proxy.ask(`${RESTART}?t=5`)
   t.match(onDisk, [
     {
       v: 1,
-      seq: 1,
+      seq: 2,
       event: 'decision',
       client: 'healer',
       method: 'POST',
@@ -41,9 +41,11 @@ t.test('the decision is on the disk before the Engine sees the restart, and its 
       verdict: 'allow',
       rule: 'allow.ContainerRestart',
     },
+    {},
   ])
-  t.equal(onDisk.length, 1)
-  t.match(proxy.auditLines()[1], { event: 'outcome', of: 1, status: 204, bytes: 0 })
+  t.match(onDisk.slice(1), [{ event: 'seal' }], 'sealed')
+  t.equal(onDisk.length, 2)
+  t.match(proxy.auditLines()[1], { event: 'outcome', of: 2, status: 204, bytes: 0 })
 })
 
 t.test('of many restarts at once one goes out; the others are told that it is under way', async (t) => {

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { openAuditLog } from '../../../proxy/audit/audit-log.ts'
 
-const log = await openAuditLog(process.argv[2] ?? '', Date.now)
+const log = await openAuditLog({ file: process.argv[2] ?? '', keyFile: process.argv[3] ?? '', now: Date.now })
 const boundFiles = (bytes: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
 
 boundFiles('4096')

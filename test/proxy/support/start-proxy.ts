@@ -32,16 +32,19 @@ export function usualContainers(): FakeContainer[] {
   ]
 }
 
+type TestedLog = Pick<AuditLog, 'append' | 'appendDurably' | 'close'>
+
 export type RunningProxy = {
   readonly socketPath: string
   readonly engine: FakeEngine
   readonly auditFile: string
-  readonly audit: AuditLog
+  readonly audit: TestedLog
   readonly clock: { nowMs: number }
   readonly ask: (line: string, headers?: readonly string[]) => Promise<RawAnswer>
   readonly talk: (bytes: string | Buffer, answers?: number) => Promise<readonly RawAnswer[]>
   /** Asks one after the other over one connection; the statuses. */
   readonly inTurn: (lines: readonly string[]) => Promise<readonly number[]>
+  /** The lines of the audit log but for its own: its beginning and its seals. */
   readonly auditLines: () => readonly Record<string, unknown>[]
   readonly metrics: () => Promise<string>
 }
@@ -52,7 +55,7 @@ export type ProxyOptions = {
   readonly ownId?: ContainerId
   readonly limits?: Limits
   /** In place of a log in `auditFile`. */
-  readonly audit?: AuditLog
+  readonly audit?: TestedLog
 }
 
 export async function startProxy(owner: Owner, options: ProxyOptions = {}): Promise<RunningProxy> {
@@ -64,7 +67,7 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
   const fake = await startFakeEngine(owner, containers)
   const policy = policyOf(policyText)
   const engine = connectEngine(fake.socketPath)
-  const audit = options.audit ?? (await openAuditLog(auditFile, now))
+  const audit = options.audit ?? (await openAuditLog({ file: auditFile, keyFile: join(directory, 'audit-keys.json'), now }))
   const metrics = createProxyMetrics()
   const client = {
     policy,
@@ -96,8 +99,13 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
     inTurn: (lines) => talkInTurn(socketPath, lines),
     talk: (bytes, answers) => talk(socketPath, bytes, answers),
     metrics: () => metrics.render(),
-    auditLines: () => parseLines(readFileSync(auditFile, 'utf8')),
+    auditLines: () => whatHappened(readFileSync(auditFile, 'utf8')),
   }
+}
+
+/** The lines of an audit log but for its own: its beginning and its seals. */
+export function whatHappened(text: string): readonly Record<string, unknown>[] {
+  return parseLines(text).filter(({ event }) => event !== 'log' && event !== 'seal')
 }
 
 /** Each line of an audit log; a line that is no JSON object fails the test. */

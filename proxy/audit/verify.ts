@@ -1,0 +1,127 @@
+// Whether an audit log is what was written: every line, in order, and each seal. Needs no secret. Names the first line that is not right.
+import { fingerprint, hashLine, isSignedSeal, NO_LINE } from './chain.ts'
+import { parseAuditLine, type RawLine, type ReadLine } from './read-log.ts'
+
+export type VerifyOptions = {
+  /** What the log is known by; another log is a problem. */
+  readonly key?: string
+  /** A line that a witness has seen: a log that ends before it was cut. */
+  readonly atLeast?: number
+}
+
+export type Verified = {
+  /** The first thing that is not right, and where; absent where all is. */
+  readonly problem?: { readonly file: string; readonly line: number; readonly what: string }
+  readonly lines: number
+  /** The first and the last line, as they are numbered in the log. */
+  readonly from: number
+  readonly to: number
+  readonly seals: number
+  /** Lines after the last seal: nothing but their hashes holds them. */
+  readonly unsealed: number
+  readonly fingerprint?: string
+  /** What is no problem, but should be known. */
+  readonly notes: readonly string[]
+}
+
+export type LocatedLine = RawLine & { readonly file: string }
+
+/** What is known of the line before, and of the seals. */
+type State = {
+  readonly last?: { readonly text: string; readonly seq: number; readonly at: LocatedLine }
+  /** The key that the next seal has to be by; `undefined` where what names it is not among the files. */
+  readonly nextKey?: string
+  /** What may be the beginning of a line, if the next one says so. */
+  readonly torn?: LocatedLine
+}
+
+/** Verifies `lines`, which are those of one log in their order. Stops at the first that is not right. */
+export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeast }: VerifyOptions = {}): Promise<Verified> {
+  let state: State = {}
+  let summary = { lines: 0, from: 0, to: 0, seals: 0, unsealed: 0 }
+  let known: string | undefined
+  const notes: string[] = []
+  const wrong = ({ file, number: line }: LocatedLine, what: string): Verified => ({
+    ...summary,
+    ...(known === undefined ? {} : { fingerprint: known }),
+    notes,
+    problem: { file, line, what },
+  })
+
+  let at: LocatedLine | undefined
+  for await (const raw of lines) {
+    at = raw
+    if (state.torn) {
+      const line = parseAuditLine(raw.text)
+      if (line?.event !== 'torn' || line.prev !== hashLine(state.torn.text)) return wrong(state.torn, NO_LINE_OF_A_LOG)
+      notes.push(`${state.torn.file}:${state.torn.number}: a line that could not be written whole; the next one says so`)
+    }
+    if (!raw.isWhole && parseAuditLine(raw.text)?.seq !== (state.last?.seq ?? 0) + 1) {
+      notes.push(`${raw.file}:${raw.number}: the last line is torn; the next start of the proxy says so in the log`)
+      break
+    }
+    const line = parseAuditLine(raw.text)
+    if (!line) {
+      if (state.torn) return wrong(raw, NO_LINE_OF_A_LOG)
+      state = { ...state, torn: raw }
+      continue
+    }
+    const judged = judge(line, raw, state)
+    if (judged !== undefined) return wrong(judged.at, judged.what)
+    if (line.event === 'log') {
+      known = fingerprint(String(line.key))
+      if (key !== undefined && key !== known) return wrong(raw, `this is another log: it is known by ${known}`)
+    }
+    if (!state.last && line.seq > 1) notes.push(`begins with line ${line.seq}; what was before it is not here`)
+    const isSeal = line.event === 'seal'
+    summary = {
+      lines: summary.lines + 1,
+      from: summary.from || line.seq,
+      to: line.seq,
+      seals: summary.seals + (isSeal ? 1 : 0),
+      unsealed: isSeal ? 0 : summary.unsealed + 1,
+    }
+    const nextKey = isSeal ? line.next : line.event === 'log' ? line.key : state.nextKey
+    state = { last: { text: raw.text, seq: line.seq, at: raw }, ...(typeof nextKey === 'string' ? { nextKey } : {}) }
+  }
+  if (state.torn) return wrong(state.torn, NO_LINE_OF_A_LOG)
+  const end = at ?? { file: '', number: 0, text: '', isWhole: true }
+  if (key !== undefined && known === undefined)
+    return wrong(end, 'its beginning is not here, so it cannot be told which log it is')
+  if (atLeast !== undefined && summary.to < atLeast) {
+    return wrong(end, `it ends with line ${summary.to}, and line ${atLeast} was seen: its end was cut off`)
+  }
+  return { ...summary, ...(known === undefined ? {} : { fingerprint: known }), notes }
+}
+
+const NO_LINE_OF_A_LOG = 'this is no line of an audit log'
+
+type Wrong = { readonly at: LocatedLine; readonly what: string }
+
+function judge(line: ReadLine, raw: LocatedLine, { last, nextKey, torn }: State): Wrong | undefined {
+  if (!last && line.seq === 1 && (line.event !== 'log' || line.prev !== NO_LINE)) {
+    return { at: raw, what: 'the first line does not begin a log' }
+  }
+  if (last && line.seq !== last.seq + 1) {
+    const found = `line ${last.seq + 1} of the log is expected here, and this is line ${line.seq}`
+    return { at: raw, what: `${found}: lines were dropped, added or swapped` }
+  }
+  if (last && !torn && line.prev !== hashLine(last.text)) {
+    return { at: last.at, what: 'this is not what the next line was written after: it was changed since' }
+  }
+  if (line.event === 'cut') {
+    return { at: raw, what: `the proxy found the log cut here: its seals went as far as line ${line.sealed}` }
+  }
+  if (line.event === 'log' && line.seq > 1) return { at: raw, what: 'another log begins here: the keys of the first were lost' }
+  return line.event === 'seal' ? judgeSeal(line, raw, nextKey) : undefined
+}
+
+function judgeSeal(line: ReadLine, raw: LocatedLine, nextKey: string | undefined): Wrong | undefined {
+  const { key, next } = line
+  if (typeof key !== 'string' || typeof next !== 'string') return { at: raw, what: 'this seal is none' }
+  if (nextKey !== undefined && key !== nextKey) {
+    return { at: raw, what: 'this seal is not by the key that the one before it named: what is between was written anew' }
+  }
+  if (!isSignedSeal(raw.text, key)) return { at: raw, what: 'this seal does not fit: it, or what is before it, was written anew' }
+  return undefined
+}

@@ -1,0 +1,160 @@
+// What was done to a log is found: the first line that is not right is named, and why. No secret is needed to tell.
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { openAuditLog } from '../../proxy/audit/audit-log.ts'
+import { hashLine, makeSealKey, signSeal } from '../../proxy/audit/chain.ts'
+import { renderVerified, verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { runProgram } from './support/proxy-process.ts'
+import { temporaryDirectory } from './support/temporary.ts'
+
+const now = () => Date.parse('2024-06-01T12:00:00Z')
+
+/** A log of twelve lines: its beginning, five reads, three changes with a seal each; `untouched` is its text. */
+async function makeLog(t: Test) {
+  const directory = temporaryDirectory(t)
+  const file = join(directory, 'audit.jsonl')
+  const log = await openAuditLog({ file, keyFile: join(directory, 'keys.json'), now })
+  for (let i = 0; i < 2; i++) await log.append({ event: 'start', reason: `read ${i}` })
+  for (let i = 0; i < 3; i++) {
+    await log.appendDurably({ event: 'start', reason: `change ${i}` })
+    await log.append({ event: 'start', reason: `after ${i}` })
+  }
+  const { fingerprint } = log.head()
+  // What is there now, before it is closed and sealed to its end.
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+  await log.close()
+  return { file, fingerprint, lines, save: (changed: readonly string[]) => writeFileSync(file, `${changed.join('\n')}\n`) }
+}
+
+type Line = Record<string, unknown> & { seq: number; prev: string }
+const parse = (line = '') => JSON.parse(line) as Line
+
+/** Numbers and chains lines anew, as one who knows how, but has no key, would. */
+function rechain(lines: readonly string[]): string[] {
+  let [seq, prev] = [0, '0'.repeat(64)]
+  return lines.map((text) => {
+    const line = JSON.stringify({ ...parse(text), seq: ++seq, prev })
+    prev = hashLine(line)
+    return line
+  })
+}
+
+const edit = (lines: readonly string[], at: number, text: string) => lines.map((line, i) => (i === at ? text : line))
+
+const tampered: readonly (readonly [
+  what: string,
+  change: (lines: readonly string[]) => readonly string[],
+  line: number,
+  says: RegExp,
+])[] = [
+  ['an edited byte', (l) => edit(l, 1, (l[1] ?? '').replace('read 0', 'read 9')), 2, /it was changed since/],
+  ['an edited time', (l) => edit(l, 3, (l[3] ?? '').replace('2024', '2023')), 4, /it was changed since/],
+  ['a dropped line', (l) => l.toSpliced(2, 1), 3, /line 3 of the log is expected here, and this is line 4/],
+  ['two dropped lines', (l) => l.toSpliced(2, 2), 3, /line 3 of the log is expected here, and this is line 5/],
+  ['two lines swapped', (l) => [...l.slice(0, 2), l[3] ?? '', l[2] ?? '', ...l.slice(4)], 3, /dropped, added or swapped/],
+  ['a line twice', (l) => l.toSpliced(2, 0, l[1] ?? ''), 3, /line 3 of the log is expected here, and this is line 2/],
+  [
+    'a line added with the right number',
+    (l) => l.toSpliced(2, 0, JSON.stringify({ ...parse(l[2]), reason: 'x' })),
+    4,
+    /line 4 of the log is expected here, and this is line 3/,
+  ],
+  ['a dropped line, and the rest chained anew', (l) => rechain(l.toSpliced(1, 1)), 4, /this seal does not fit/],
+  [
+    'an edited line, and the rest chained anew',
+    (l) => rechain(edit(l, 6, (l[6] ?? '').replace('change 1', 'nothing'))),
+    8,
+    /this seal does not fit/,
+  ],
+  [
+    'a seal dropped, and the rest chained anew',
+    (l) => rechain(l.toSpliced(4, 1)),
+    7,
+    /not by the key that the one before it named/,
+  ],
+  ['a seal by a key of another', (l) => edit(l, 4, forge(l[4])), 5, /not by the key that the one before it named/],
+  ['a line that is no line', (l) => l.toSpliced(2, 0, 'rm -rf'), 3, /no line of an audit log/],
+  ['two lines that are none', (l) => l.toSpliced(2, 0, '', 'x'), 3, /no line of an audit log/],
+  ['no beginning', (l) => [JSON.stringify({ ...parse(l[1]), seq: 1, prev: '0'.repeat(64) })], 1, /does not begin a log/],
+  ['another log behind it', (l) => [...l, ...rechain([l[0] ?? ''])], 13, /dropped, added or swapped/],
+]
+
+function forge(text = ''): string {
+  const [own, next] = [makeSealKey(), makeSealKey()]
+  return signSeal(JSON.stringify({ ...parse(text), key: own.public, next: next.public, sig: '' }), own)
+}
+
+t.test('what was done to a log is told with the first line that is not right', async (t) => {
+  const { file, lines, save } = await makeLog(t)
+  t.equal(lines.length, 12 - 0)
+  for (const [what, change, line, says] of tampered) {
+    save(change(lines))
+    const { problem } = await verifyFiles([file], {})
+    t.match(problem, { file, line, what: says }, what)
+  }
+  save(lines)
+  t.match(await verifyFiles([file], {}), { problem: undefined, lines: 12, from: 1, to: 12, seals: 3, unsealed: 1 })
+})
+
+t.test('any byte of a sealed line that is changed is found', async (t) => {
+  const { file, lines, save } = await makeLog(t)
+  const sealed = lines.slice(0, 11)
+  const text = sealed.join('\n')
+  await fc.assert(
+    fc.asyncProperty(fc.nat({ max: text.length - 1 }), fc.integer({ min: 32, max: 126 }), async (at, code) => {
+      const changed = text.slice(0, at) + String.fromCharCode(code) + text.slice(at + 1)
+      if (changed === text) return true
+      save(changed.split('\n'))
+      return (await verifyFiles([file], {})).problem !== undefined
+    }),
+    { numRuns: 500 },
+  )
+})
+
+t.test('a cut end is found by a line that a witness saw, another log by what it is known by', async (t) => {
+  const { file, fingerprint, lines, save } = await makeLog(t)
+  save(lines.slice(0, 9))
+  t.match(await verifyFiles([file], { key: fingerprint }), { problem: undefined, to: 9 })
+  t.match((await verifyFiles([file], { atLeast: 12 })).problem, {
+    what: 'it ends with line 9, and line 12 was seen: its end was cut off',
+  })
+  const other = await makeLog(t)
+  t.match((await verifyFiles([other.file], { key: fingerprint })).problem, {
+    line: 1,
+    what: /^this is another log: it is known by sha256:/,
+  })
+  save(lines.slice(5))
+  const partial = await verifyFiles([file], {})
+  t.match(partial, { problem: undefined, from: 6, notes: ['begins with line 6; what was before it is not here'] })
+  t.match((await verifyFiles([file], { key: fingerprint })).problem, { what: /cannot be told which log/ })
+})
+
+t.test('a log in several files is one chain, in their order and no other', async (t) => {
+  const { file, lines } = await makeLog(t)
+  const [first, second] = [`${file}.1`, `${file}.0`]
+  writeFileSync(first, `${lines.slice(0, 6).join('\n')}\n`)
+  writeFileSync(second, `${lines.slice(6).join('\n')}\n`)
+  t.match(await verifyFiles([first, second], {}), { problem: undefined, lines: 12 })
+  t.match((await verifyFiles([second, first], {})).problem, { file: first, line: 1 })
+  t.match((await verifyFiles([first, first], {})).problem, { file: first, line: 1 })
+})
+
+t.test('the command tells a person, and ends with 0 or 1', async (t) => {
+  const { file, fingerprint, lines, save } = await makeLog(t)
+  const copy = `${file}.copy`
+  copyFileSync(file, copy)
+  const whole = await runProgram(t, ['audit', 'verify', '--key', fingerprint, '--at-least', '12', copy], { asRoot: true })
+  t.match(whole, { code: 0, stdout: `13 lines, 1 to 13, 4 seals, all sealed, known by ${fingerprint}\n`, stderr: '' })
+  save(edit(lines, 1, (lines[1] ?? '').replace('read 0', 'read 9')))
+  const changed = await runProgram(t, ['audit', 'verify', file], { asRoot: true })
+  t.match(changed, { code: 1, stdout: `${file}:2: this is not what the next line was written after: it was changed since\n` })
+  const missing = await runProgram(t, ['audit', 'verify', `${file}.none`], { asRoot: true })
+  t.match(missing, { code: 1, stderr: /ENOENT/ })
+  t.match(await runProgram(t, ['audit', 'verify', '--at-least', 'x', file], { asRoot: true }), {
+    code: 2,
+    stderr: /“x” is not the number of a line/,
+  })
+  t.match(renderVerified(await verifyFiles([file], {})), 'before that: ')
+})
