@@ -44,7 +44,9 @@ export async function openAuditLog({ file, keyFile, now, onLine = () => undefine
   const handle = await open(file, 'a', 0o640)
   try {
     let tail = await readTail(file, onLine)
-    let keys = await loadKeyState(keyFile)
+    let { size } = await handle.stat()
+    const kept = await loadKeyState(keyFile)
+    let keys = kept ?? (await makeKeys(tail.seq, keyFile))
     let isSealed = true
     let queue: Promise<unknown> = Promise.resolve()
 
@@ -63,23 +65,26 @@ export async function openAuditLog({ file, keyFile, now, onLine = () => undefine
         next = advance(next, line)
         return line
       })
+      const text = `${torn === undefined && !isOpen ? '' : '\n'}${lines.join('\n')}\n`
       try {
-        await handle.appendFile(`${torn === undefined && !isOpen ? '' : '\n'}${lines.join('\n')}\n`)
+        await handle.appendFile(text)
         tail = next
+        size += text.length
       } catch (error) {
         // Some of it may be there all the same; what is there is on the record.
-        tail = await readTail(file, () => undefined).catch(() => tail)
+        const left = await handle.stat()
+        if (left.size !== size) tail = await readTail(file, () => undefined)
+        size = left.size
         throw error
       }
     }
     const seal: Making = (stamp) => {
-      if (!keys) throw new Error('a log has keys before it has a seal')
       const { current, next } = keys
       return signSeal(renderAuditLine(stamp, { event: 'seal', key: current.public, next: next.public, sig: '' }), current)
     }
     /** Log first, then the keys: a log that is one seal ahead of its keys is known again at the next start. */
     const forgetUsedKey = async (): Promise<void> => {
-      if (!keys || tail.sealedBy !== keys.current.public) return
+      if (tail.sealedBy !== keys.current.public) return
       const left = { seq: tail.seq, current: keys.next, next: makeSealKey() }
       await saveKeyState(keyFile, left)
       keys = left
@@ -92,8 +97,8 @@ export async function openAuditLog({ file, keyFile, now, onLine = () => undefine
       await forgetUsedKey()
     }
 
-    keys = await bring(tail, keys, keyFile)
-    if (tail.seq === 0 && keys.seq === 0) await write(lineOf({ event: 'log', key: keys.current.public }))
+    const isNew = tail.seq === 0 && keys.seq === 0
+    if (isNew || !kept) await write(lineOf({ event: 'log', key: keys.current.public }))
     else if (![tail.sealsNext, tail.sealedBy].includes(keys.current.public)) {
       tail = { ...tail, seq: Math.max(tail.seq, keys.seq) }
       await write(lineOf({ event: 'cut', sealed: keys.seq, key: keys.current.public }))
@@ -138,10 +143,9 @@ export async function openAuditLog({ file, keyFile, now, onLine = () => undefine
   }
 }
 
-/** The keys to go on with: those that were kept, or new ones for a new log and for one whose keys are lost. */
-async function bring(tail: Tail, kept: KeyState | undefined, keyFile: string): Promise<KeyState> {
-  if (kept) return kept
-  const made = { seq: tail.seq, current: makeSealKey(), next: makeSealKey() }
+/** New keys, for a new log and for one whose keys are lost. */
+async function makeKeys(seq: number, keyFile: string): Promise<KeyState> {
+  const made = { seq, current: makeSealKey(), next: makeSealKey() }
   await saveKeyState(keyFile, made)
   return made
 }
