@@ -8,6 +8,18 @@ export const AUDIT_VERSION = 1
 /** The longest text of a client's that is recorded; the rest is replaced by how much it was. */
 const MAX_TEXT = 512
 
+/** What lines tell of. */
+export const AUDIT_EVENTS: readonly string[] = [
+  'decision',
+  'outcome',
+  'start',
+  'stop',
+  'log',
+  'seal',
+  'torn',
+  'cut',
+] satisfies AuditEvent['event'][]
+
 /** A decision, or what came of one that was recorded before it went out. */
 export type AuditEvent =
   | ({ readonly event: 'decision' } & Decided & Partial<Outcome>)

@@ -1,4 +1,5 @@
 // Whether an audit log is what was written: every line, in order, and each seal. Needs no secret. Names the first line that is not right.
+import { AUDIT_EVENTS } from './audit-line.ts'
 import { fingerprint, hashLine, isSignedSeal, NO_LINE } from './chain.ts'
 import { parseAuditLine, type RawLine, type ReadLine } from './read-log.ts'
 
@@ -109,6 +110,7 @@ function judge(line: ReadLine, raw: LocatedLine, { last, nextKey, torn }: State)
   if (last && !torn && line.prev !== hashLine(last.text)) {
     return { at: last.at, what: 'this is not what the next line was written after: it was changed since' }
   }
+  if (!AUDIT_EVENTS.includes(line.event)) return { at: raw, what: 'no proxy writes such a line' }
   if (line.event === 'cut') {
     return { at: raw, what: `the proxy found the log cut here: its seals went as far as line ${line.sealed}` }
   }

@@ -75,6 +75,12 @@ const tampered: readonly (readonly [
     /not by the key that the one before it named/,
   ],
   ['a seal by a key of another', (l) => edit(l, 4, forge(l[4])), 5, /not by the key that the one before it named/],
+  [
+    'an event that no proxy writes',
+    (l) => edit(l, 7, (l[7] ?? '').replace('"seal"', '"meal"')).slice(0, 8),
+    8,
+    /no proxy writes such a line/,
+  ],
   ['a line that is no line', (l) => l.toSpliced(2, 0, 'rm -rf'), 3, /no line of an audit log/],
   ['two lines that are none', (l) => l.toSpliced(2, 0, '', 'x'), 3, /no line of an audit log/],
   ['no beginning', (l) => [JSON.stringify({ ...parse(l[1]), seq: 1, prev: '0'.repeat(64) })], 1, /does not begin a log/],
