@@ -48,5 +48,9 @@ await t.test('a socket that was made anew is mounted anew', { timeout: 240_000 }
   const since = (await stack.healerLog()).length
   await stack.app('POST', '/break')
   await stack.said('recovered: healthy', since)
-  t.pass('and healing goes on')
+  t.equal((await stack.app('GET', '/health')).status, 200, 'the app is well again')
+  const restarts = (await stack.audit()).filter(
+    ({ operation, verdict }) => operation === 'ContainerRestart' && verdict === 'allow',
+  )
+  t.match(restarts, [{ target: { name: 'sample-app' } }], 'by one restart through the proxy that was started anew')
 })
