@@ -138,7 +138,10 @@ function parseLimit(given: string): Limit {
 
 const LIMIT = 'A limit such as `5 per 10m`; units s, m, h, d'
 const limits = { client: limit.optional().meta({ description: `${LIMIT}. For all that the client asks of this operation` }) }
-const containerLimits = { container: limit.optional().meta({ description: `${LIMIT}. For each container, by name` }), ...limits }
+const containerLimits = {
+  container: limit.optional().meta({ description: `${LIMIT}. For each container, by name and by id` }),
+  ...limits,
+}
 
 /** How often an operation may go out; `container` where it is about one. */
 function budgetOf(operation: Operation) {
