@@ -1,0 +1,29 @@
+// `postern-proxy audit`: what can be asked of audit files.
+import { Command, Option } from 'commander'
+import { renderVerified, verifyFiles } from '../audit/verify-files.ts'
+import { argument, EXIT_FAILED } from './options.ts'
+
+export function auditCommand(): Command {
+  return new Command('audit').description('look at audit logs').addCommand(verifyCommand())
+}
+
+function verifyCommand(): Command {
+  return new Command('verify')
+    .description('tell whether a log is what was written; exit 0 if it is, 1 with the first line that is not')
+    .argument('<file...>', 'the files of one log, the oldest first')
+    .option('--key <fingerprint>', 'what the log is known by, as the proxy’s log and metrics tell it')
+    .addOption(
+      new Option('--at-least <line>', 'a line that was seen: the log must reach it').argParser(argument(parseLineNumber)),
+    )
+    .action(async (files: string[], options: { readonly key?: string; readonly atLeast?: number }) => {
+      const verified = await verifyFiles(files, options)
+      process.stdout.write(renderVerified(verified))
+      process.exitCode = verified.problem ? EXIT_FAILED : 0
+    })
+}
+
+/** The number of a line of an audit log. */
+function parseLineNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new Error(`“${text}” is not the number of a line`)
+  return Number(text)
+}

@@ -1,0 +1,17 @@
+// `postern-proxy healthcheck`.
+import { Command } from 'commander'
+import { checkHealth } from '../healthcheck.ts'
+import { dropPrivileges } from '../privileges.ts'
+import { type CommonOptions, engineOption, metricsOption, userOption } from './options.ts'
+
+export function healthcheckCommand(): Command {
+  return new Command('healthcheck')
+    .description('exit 0 if the running proxy answers and reaches the Engine')
+    .addOption(metricsOption().makeOptionMandatory())
+    .addOption(engineOption())
+    .addOption(userOption())
+    .action(async (options: CommonOptions & { readonly metrics: string }) => {
+      dropPrivileges(options.user, options.engine)
+      process.stdout.write(`${await checkHealth(options.metrics)}\n`)
+    })
+}

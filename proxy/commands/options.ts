@@ -1,0 +1,36 @@
+// What the commands have in common: options, exit codes, and how a wrong argument is told.
+import { InvalidArgumentError, Option } from 'commander'
+import { parseUnixAddress } from '../listen-address.ts'
+import { parseUser, type User } from '../privileges.ts'
+
+/** Something failed while running, or what was asked about does not hold. */
+export const EXIT_FAILED = 1
+/** The command line or a policy is wrong. */
+export const EXIT_USAGE = 2
+
+/** For commander: a thrown sentence becomes a usage error. */
+export function argument<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message)
+    }
+  }
+}
+
+export type CommonOptions = { readonly engine: string; readonly user?: User; readonly metrics?: string }
+
+export const engineOption = () =>
+  new Option('--engine <address>', "the Docker Engine's socket")
+    .env('POSTERN_ENGINE')
+    .default('/var/run/docker.sock', 'unix:///var/run/docker.sock')
+    .argParser(argument(parseUnixAddress))
+export const userOption = () =>
+  new Option('--user <uid:gid>', 'started as root: the user to run as, in the group of the Engine’s socket')
+    .env('POSTERN_USER')
+    .argParser(argument(parseUser))
+export const metricsOption = () =>
+  new Option('--metrics <address>', 'where to serve /metrics and /healthz')
+    .env('POSTERN_METRICS')
+    .argParser(argument(parseUnixAddress))

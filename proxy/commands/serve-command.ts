@@ -1,0 +1,44 @@
+// `postern-proxy serve`: its arguments, and what they stand for.
+import { dirname } from 'node:path'
+import { Command, Option } from 'commander'
+import { pino } from 'pino'
+import { parseServing } from '../listen-address.ts'
+import { loadPolicy } from '../policy/load-policy.ts'
+import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
+import { serve } from '../serve/serve.ts'
+import { argument, type CommonOptions, engineOption, metricsOption, userOption } from './options.ts'
+
+type ServeFlags = CommonOptions & { readonly audit: string; readonly state?: string }
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('serve each policy at its own socket')
+    .argument('[policy@listen...]', 'a policy file and the socket to serve it at (env: POSTERN_SERVE, separated by spaces)')
+    .addOption(engineOption())
+    .addOption(new Option('--audit <file>', 'the audit log; it is appended to').env('POSTERN_AUDIT').makeOptionMandatory())
+    .addOption(
+      new Option('--state <dir>', 'where the keys of the audit log’s seals are kept (default: beside the log)').env(
+        'POSTERN_STATE',
+      ),
+    )
+    .addOption(metricsOption())
+    .addOption(userOption())
+    .action(async (given: string[], options: ServeFlags, command: Command) => {
+      dropPrivileges(options.user, options.engine)
+      assertUnprivileged()
+      const texts = given.length > 0 ? given : (process.env.POSTERN_SERVE ?? '').split(' ').filter((text) => text !== '')
+      if (texts.length === 0) command.error('error: name at least one POLICY@LISTEN, as an argument or in POSTERN_SERVE')
+      const servings = texts.map(argument(parseServing))
+      const policies = await Promise.all(servings.map(({ policyFile }) => loadPolicy(policyFile)))
+      const log = pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } })
+      await serve({
+        clients: servings.map(({ socketPath }, i) => ({ policy: policies[i] as (typeof policies)[number], socketPath })),
+        engineSocket: options.engine,
+        auditFile: options.audit,
+        stateDirectory: options.state ?? dirname(options.audit),
+        metricsSocket: options.metrics,
+        log,
+        now: Date.now,
+      })
+    })
+}
