@@ -1,4 +1,5 @@
-// The files of the repository that are made from the code: what editors know of a policy, and the list of operations.
+// The files of the repository that are made from the code: what machines know of a policy and of the audit log, and the list of operations.
+import { renderAuditJsonSchema } from '../proxy/audit/json-schema.ts'
 import { renderPolicyJsonSchema } from '../proxy/policy/json-schema.ts'
 import { CATALOGUE, type Operation, type OperationKind, whyNotServed } from '../proxy/request/catalogue.ts'
 
@@ -6,6 +7,7 @@ import { CATALOGUE, type Operation, type OperationKind, whyNotServed } from '../
 export function renderGeneratedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['policies/policy.schema.json', renderPolicyJsonSchema()],
+    ['docs/audit-line.schema.json', renderAuditJsonSchema()],
     ['docs/operations.md', renderOperations()],
   ])
 }

@@ -10,6 +10,8 @@ import { createApp } from '../healer/serve/app.ts'
 import { createHealerMetrics } from '../healer/serve/metrics.ts'
 import { VARIABLES } from '../healer/settings/environment.ts'
 import { LABELS } from '../healer/settings/labels.ts'
+import { AUDIT_EVENTS, auditLineSchema } from '../proxy/audit/audit-line.ts'
+import { KINDS_PER_HOUR } from '../proxy/audit/repeats.ts'
 import { parsePolicy } from '../proxy/policy/parse-policy.ts'
 import { renderPolicyErrors } from '../proxy/policy/policy-error.ts'
 import { policySchema } from '../proxy/policy/schema.ts'
@@ -49,7 +51,7 @@ await t.test('the proxy’s commands, flags and their environment variables', as
   const flags = new Map<string, string | undefined>()
   for (const command of commandsOf('proxy')) {
     const text = help('proxy', command ?? '').replace(/\n {10,}/g, ' ')
-    for (const [, flag = '', words = ''] of text.matchAll(/^ {2}(--[a-z]+) <(.*)$/gm))
+    for (const [, flag = '', words = ''] of text.matchAll(/^ {2}(--[a-z-]+) <(.*)$/gm))
       flags.set(flag, /env: (\w+)/.exec(words)?.[1])
   }
   t.same(
@@ -68,6 +70,20 @@ await t.test('the flags of audit verify, and what it says', async (t) => {
   for (const flag of flags) t.match(page, `\`${flag}\``)
   const source = readFileSync('proxy/audit/verify.ts', 'utf8')
   for (const said of firstColumn(page, 'To verify it')) t.ok(source.includes(said.split(/ [NM]\b/)[0] ?? said), said)
+})
+
+await t.test('the events and the fields of the audit log', async (t) => {
+  const page = readFileSync('docs/audit.md', 'utf8')
+  t.same(firstColumn(page, 'Fields', 1), [...AUDIT_EVENTS])
+  const documented = new Set([0, 2, 3].flatMap((table) => firstColumn(page, 'Fields', table)))
+  const inWords = new Set(['reason', 'key', 'sig', 'next', 'bytes', 'sealed'])
+  for (const line of auditLineSchema.options) {
+    for (const field of Object.keys(line.shape)) t.ok(documented.has(field) || inWords.has(field), field)
+  }
+  for (const word of inWords) t.match(page, `\`${word}\``)
+  const fields = new Set(auditLineSchema.options.flatMap((line) => Object.keys(line.shape)))
+  for (const field of documented) t.ok(fields.has(field), `${field} is a field`)
+  t.match(page, `${KINDS_PER_HOUR.refused} different refused requests of a client, and ${KINDS_PER_HOUR.passed}`)
 })
 
 await t.test('the healer’s variables with their defaults', async (t) => {

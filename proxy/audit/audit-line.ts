@@ -1,78 +1,148 @@
 // The audit log's lines: one JSON object each, on one line, with everything that a client could choose bounded and escaped.
-
-import type { Hash } from './chain.ts'
+// The schema is what is published; the types are made from it.
+import { z } from 'zod'
 
 /** The version of this shape. */
 export const AUDIT_VERSION = 1
 
 /** The longest text of a client's that is recorded; the rest is replaced by how much it was. */
 const MAX_TEXT = 512
+/** The most of a query, in characters of JSON, that is recorded as what it means; the rest as text. */
+const MAX_QUERY = 2048
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/)
+const key = z.string().regex(/^[\w-]{43}$/)
+const count = z.int().min(0)
+const seq = z.int().min(1)
+const time = z.iso.datetime()
+
+const stamp = {
+  v: z.literal(AUDIT_VERSION).describe('version of this shape'),
+  time: time.describe('when the line was written'),
+  seq: seq.describe('the line’s number, which counts on without a gap'),
+  prev: hash.describe('SHA-256 of the line before, without its newline; 64 zeros in the first'),
+}
+
+const outcome = {
+  status: z.int().describe('the HTTP status that the client was answered with'),
+  bytes: count.describe('bytes of the answer’s body; of all together, where `count` is given'),
+  ms: z.number().min(0).describe('how long it took; the longest, where `count` is given'),
+  error: z.string().optional().describe('what failed after the decision'),
+}
+
+const target = z
+  .strictObject({
+    id: hash,
+    name: z.string(),
+    state: z.string().optional(),
+    startedAt: z.string().optional(),
+  })
+  .describe('the container; for a change with `state` and `startedAt` as inspected just before')
+
+const decision = {
+  client: z.string().describe('who asked'),
+  policy: z.string().describe('the hash of the policy that judged it'),
+  method: z.string().describe('as sent; empty where what came was no request'),
+  path: z.string().optional().describe('as sent, cut at 512 characters; absent where `count` is given'),
+  operation: z.string().optional().describe('as understood'),
+  target: target.optional(),
+  query: z
+    .union([z.record(z.string(), z.unknown()), z.string()])
+    .optional()
+    .describe('as understood; a text where it is too long'),
+  verdict: z
+    .enum(['allow', 'deny', 'observe'])
+    .describe('`observe`: the policy refuses it, and it passed because of `--observe`'),
+  rule: z.string().describe('by which rule'),
+  reason: z.string().optional().describe('why'),
+  count: z.int().min(1).optional().describe('so many requests like one that has a line of its own came after that'),
+  since: time.optional().describe('when the first of them came'),
+  various: z.literal(true).optional().describe('they were too various to be told one by one'),
+}
+
+const lineSchemas = [
+  z
+    .strictObject({ ...stamp, event: z.literal('decision'), ...decision, ...z.object(outcome).partial().shape })
+    .describe('a decision; without `status` it is one that changes something, and an `outcome` follows'),
+  z
+    .strictObject({
+      ...stamp,
+      event: z.literal('outcome'),
+      of: seq.describe('the `seq` of the decision that it belongs to'),
+      ...outcome,
+      left: z.string().optional().describe('the state in which a change that failed has left its container'),
+    })
+    .describe('what came of a change'),
+  z.strictObject({ ...stamp, event: z.literal(['start', 'stop']), reason: z.string() }).describe('of the proxy'),
+  z
+    .strictObject({ ...stamp, event: z.literal('log'), key: key.describe('the public key of the first seal') })
+    .describe('the first line of a log'),
+  z
+    .strictObject({ ...stamp, event: z.literal('continued'), key: key.describe('the public key of the next seal') })
+    .describe('the first line of a file that goes on with a log'),
+  z
+    .strictObject({
+      ...stamp,
+      event: z.literal('seal'),
+      key: key.describe('whose secret was used for this, and is gone'),
+      next: key.describe('signs the next seal'),
+      sig: z
+        .string()
+        .regex(/^[\w-]{86}$/)
+        .describe('Ed25519 signature of this line up to here'),
+    })
+    .describe('all lines so far are signed'),
+  z
+    .strictObject({ ...stamp, event: z.literal('torn'), bytes: count.describe('how long it is') })
+    .describe('what stands before this line is the beginning of one that could not be written whole'),
+  z
+    .strictObject({
+      ...stamp,
+      event: z.literal('cut'),
+      sealed: count.describe('how far the seals went'),
+      key: key.describe('signs the next seal'),
+    })
+    .describe('the proxy found at its start that lines before this one are missing'),
+] as const
+
+/** What every line is, for machines: docs/audit-line.schema.json is made from it. */
+export const auditLineSchema = z.discriminatedUnion('event', lineSchemas)
 
 /** What lines tell of. */
-export const AUDIT_EVENTS: readonly string[] = [
-  'decision',
-  'outcome',
-  'start',
-  'stop',
-  'log',
-  'seal',
-  'torn',
-  'cut',
-] satisfies AuditEvent['event'][]
+export const AUDIT_EVENTS: readonly string[] = lineSchemas.flatMap(({ shape }) => [...shape.event.values])
 
-/** A decision, or what came of one that was recorded before it went out. */
-export type AuditEvent =
-  | ({ readonly event: 'decision' } & Decided & Partial<Outcome>)
-  | ({ readonly event: 'outcome'; readonly of: number } & Outcome)
-  | { readonly event: 'start' | 'stop'; readonly reason: string }
-  /** The first line of a log: the key of its first seal. */
-  | { readonly event: 'log'; readonly key: string }
-  /** The lines so far are signed by `key`, whose secret is then forgotten; `next` signs the next seal. */
-  | { readonly event: 'seal'; readonly key: string; readonly next: string; readonly sig: string }
-  /** The line before is the beginning of one that could not be written whole, so many bytes of it. */
-  | { readonly event: 'torn'; readonly bytes: number }
-  /** Lines are missing before this one: seals went as far as the line `sealed`. `key` signs the next. */
-  | { readonly event: 'cut'; readonly sealed: number; readonly key: string }
+type AuditLine = z.output<typeof auditLineSchema>
+type WithoutStamp<L> = L extends unknown ? Omit<L, keyof Stamp> : never
 
-export type Decided = {
-  readonly client: string
-  /** The policy's hash. */
-  readonly policy: string
-  readonly method: string
-  /** The request target as sent, cut and escaped. */
-  readonly path: string
-  readonly operation?: string
-  /** `state` and `startedAt` as inspected just before, for an operation that changes something. */
-  readonly target?: { readonly id: string; readonly name: string; readonly state?: string; readonly startedAt?: string }
-  readonly query?: Readonly<Record<string, unknown>>
-  readonly verdict: 'allow' | 'deny'
-  readonly rule: string
-  readonly reason?: string
-}
-
-export type Outcome = {
-  /** The HTTP status the client was answered with. */
-  readonly status: number
-  /** Bytes of the answer's body. */
-  readonly bytes: number
-  readonly ms: number
-  /** What failed after the decision, in the proxy's words. */
-  readonly error?: string
-  /** The container's state after a change that failed. */
-  readonly left?: string
-}
-
-/** What every line begins with. `seq` counts lines of this log from 1 and never repeats; `prev` is the hash of the line before. */
-export type Stamp = { readonly v: typeof AUDIT_VERSION; readonly time: string; readonly seq: number; readonly prev: Hash }
+/** What every line begins with. */
+export type Stamp = Pick<AuditLine, keyof typeof stamp>
+/** A decision, what came of one that was recorded before it went out, or something of the log's own. */
+export type AuditEvent = Readonly<WithoutStamp<AuditLine>>
+export type DecisionEvent = Extract<AuditEvent, { event: 'decision' }>
+export type Outcome = Pick<Extract<AuditEvent, { event: 'outcome' }>, keyof typeof outcome>
 
 /** One line without its newline: ASCII only, so that nothing in it can move a cursor or begin another line. */
 export function renderAuditLine(stamp: Stamp, event: AuditEvent): string {
-  return JSON.stringify({ ...stamp, ...event }, (_key, value) => (typeof value === 'string' ? bound(value) : value)).replace(
+  return JSON.stringify({ ...stamp, ...event }, bound).replace(
     /[\u007f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
 
-function bound(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`
+/** `decision` with what a client could choose bounded, as its line has it. */
+export function boundDecision(decision: DecisionEvent): DecisionEvent {
+  const bounded: DecisionEvent = JSON.parse(JSON.stringify(decision, bound))
+  return bounded
+}
+
+/** `text`, or its beginning and how long it was. What has been cut is not cut again. */
+export function boundText(text: string): string {
+  return text.length <= MAX_TEXT + 24 ? text : `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`
+}
+
+function bound(name: string, value: unknown): unknown {
+  if (typeof value === 'string') return boundText(value)
+  if (name !== 'query') return value
+  const text = JSON.stringify(value) ?? ''
+  return text.length > MAX_QUERY ? boundText(text) : value
 }

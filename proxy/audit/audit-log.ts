@@ -1,146 +1,134 @@
-// Step 5, record: appends lines to the audit file, chained and sealed. A line written durably is sealed and on the disk before the
-// promise resolves. Never drops a line silently: what cannot be written rejects, and the caller refuses what depended on it.
-import { open } from 'node:fs/promises'
-import { AUDIT_VERSION, type AuditEvent, renderAuditLine, type Stamp } from './audit-line.ts'
-import { fingerprint, makeSealKey, signSeal } from './chain.ts'
+// Step 5, record: the audit log, as those who record see it. A line written durably is sealed and on the disk before the promise
+// resolves. Never drops a line silently: what cannot be written rejects, and the caller refuses what depended on it.
+import type { AuditEvent, DecisionEvent } from './audit-line.ts'
+import { fingerprint, makeSealKey } from './chain.ts'
+import { type ChainWriter, createChainWriter, type Writing } from './chain-writer.ts'
 import { type KeyState, loadKeyState, saveKeyState } from './key-state.ts'
-import { type ReadLine, readRawLines } from './read-log.ts'
-import { advance, advanceOpen, close, NEW_TAIL, type Tail } from './tail.ts'
+import { isBeginningOfLog, type LogEndOptions, readFingerprintKey, readLogEnd } from './log-end.ts'
+import { dropEarlierFiles, type LogFile, openLogFile } from './log-file.ts'
+import { createRepeats } from './repeats.ts'
+import { NEW_TAIL } from './tail.ts'
 
 export type AuditLog = {
-  /** Appends a line; resolves with its sequence number once it is handed to the system. Rejects when it cannot be written. */
+  /**
+   * Appends a line; resolves with the sequence number of the log's last line once it is handed to the system. A decision like an
+   * earlier one is counted instead, and told of within an hour. Rejects when the line cannot be written; a decision is then told of later.
+   */
   readonly append: (event: AuditEvent) => Promise<number>
-  /** As `append`, and resolves only once the line is sealed and on the disk. */
+  /** Appends a line, and resolves with its number only once it is sealed and on the disk. */
   readonly appendDurably: (event: AuditEvent) => Promise<number>
-  /** How far it has come, and which log it is. */
+  /** How far it has come, and what it is known by: the first key of the oldest file that is kept. */
   readonly head: () => { readonly seq: number; readonly fingerprint: string }
-  /** Seals what is not sealed yet, and closes. */
-  readonly close: () => Promise<void>
+  /** Tells of what was counted, writes `last`, seals, and closes. */
+  readonly close: (last?: AuditEvent) => Promise<void>
 }
 
-export type AuditLogOptions = {
-  readonly file: string
+/** `onLine` hears of what is there before anything is written. */
+export type AuditLogOptions = LogEndOptions & {
   /** Where the keys of the seals to come are kept. */
   readonly keyFile: string
-  /** Milliseconds since 1970. */
-  readonly now: () => number
-  /** Hears of every line that the file holds, in order, before anything is written. */
-  readonly onLine?: (line: ReadLine) => void
+  /** The file is set aside when it is longer than `maxBytes`; so many are kept, that one and those before it, at least two. */
+  readonly maxBytes?: number
+  readonly maxFiles?: number
+  /** Hears of what could not be written where nobody waited for it. */
+  readonly onError?: (error: unknown) => void
 }
 
-/** Lines that nothing has sealed are sealed after this. */
-const SEAL_AFTER_MS = 60_000
+export const DEFAULT_MAX_BYTES = 8 * 1024 ** 2
+export const DEFAULT_MAX_FILES = 16
 
-/** A line to be: what it begins with is known only when its turn comes. */
-type Making = (stamp: Stamp) => string
+/** Lines that nothing has sealed are sealed after this, and what was counted is looked at. */
+const SETTLE_AFTER_MS = 60_000
 
-const lineOf =
-  (event: AuditEvent): Making =>
-  (stamp) =>
-    renderAuditLine(stamp, event)
-
-/** Opens `file` for appending, after the last line that it holds. */
-export async function openAuditLog({ file, keyFile, now, onLine = () => undefined }: AuditLogOptions): Promise<AuditLog> {
-  const handle = await open(file, 'a', 0o640)
+/** Opens `file` for appending, after the last line that it, or the one before it, holds. Rejects where that cannot be, or it is no log. */
+export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
+  const { file, now, maxBytes = DEFAULT_MAX_BYTES, maxFiles = DEFAULT_MAX_FILES, onError = () => undefined } = options
+  const logFile = await openLogFile(file)
+  let chain: ChainWriter
+  let knownBy: string | undefined
   try {
-    let tail = await readTail(file, onLine)
-    let { size } = await handle.stat()
-    const kept = await loadKeyState(keyFile)
-    let keys = kept ?? (await makeKeys(tail.seq, keyFile))
-    let isSealed = true
-    let queue: Promise<unknown> = Promise.resolve()
-
-    const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-      const done = queue.then(work)
-      queue = done.catch(() => undefined)
-      return done
-    }
-    /** Appends these as lines, in one piece. */
-    const write = async (...making: readonly Making[]): Promise<void> => {
-      const { torn, isOpen } = tail
-      let next = close(tail)
-      const all = torn === undefined ? making : [lineOf({ event: 'torn', bytes: torn.length }), ...making]
-      const lines = all.map((make) => {
-        const line = make({ v: AUDIT_VERSION, time: new Date(now()).toISOString(), seq: next.seq + 1, prev: next.head })
-        next = advance(next, line)
-        return line
-      })
-      const text = `${torn === undefined && !isOpen ? '' : '\n'}${lines.join('\n')}\n`
-      try {
-        await handle.appendFile(text)
-        tail = next
-        size += text.length
-      } catch (error) {
-        // Some of it may be there all the same; what is there is on the record.
-        const left = await handle.stat()
-        if (left.size !== size) tail = await readTail(file, () => undefined)
-        size = left.size
-        throw error
-      }
-    }
-    const seal: Making = (stamp) => {
-      const { current, next } = keys
-      return signSeal(renderAuditLine(stamp, { event: 'seal', key: current.public, next: next.public, sig: '' }), current)
-    }
-    /** Log first, then the keys: a log that is one seal ahead of its keys is known again at the next start. */
-    const forgetUsedKey = async (): Promise<void> => {
-      if (tail.sealedBy !== keys.current.public) return
-      const left = { seq: tail.seq, current: keys.next, next: makeSealKey() }
-      await saveKeyState(keyFile, left)
-      keys = left
-    }
-    const sealNow = async (): Promise<void> => {
-      await forgetUsedKey()
-      await write(seal)
-      await handle.datasync()
-      isSealed = true
-      await forgetUsedKey()
-    }
-
-    const isNew = tail.seq === 0 && keys.seq === 0
-    if (isNew || !kept) await write(lineOf({ event: 'log', key: keys.current.public }))
-    else if (![tail.sealsNext, tail.sealedBy].includes(keys.current.public)) {
-      tail = { ...tail, seq: Math.max(tail.seq, keys.seq) }
-      await write(lineOf({ event: 'cut', sealed: keys.seq, key: keys.current.public }))
-    }
-    await forgetUsedKey()
-
-    const sealing = setInterval(() => {
-      if (!isSealed) inTurn(sealNow).catch(() => 'tried again a minute later')
-    }, SEAL_AFTER_MS).unref()
-    return {
-      append: (event) =>
-        inTurn(async () => {
-          isSealed = false
-          await write(lineOf(event))
-          return tail.seq
-        }),
-      appendDurably: (event) => {
-        const written = inTurn(async () => {
-          await forgetUsedKey()
-          await write(lineOf(event), seal)
-          await handle.datasync()
-          isSealed = true
-          return tail.seq - 1
-        })
-        // Nobody waits for this, but the next line does.
-        written.then(() => inTurn(forgetUsedKey)).catch(() => 'told to who wrote, or tried again before the next seal')
-        return written
-      },
-      head: () => ({ seq: tail.seq, fingerprint: fingerprint(tail.firstKey ?? '') }),
-      async close() {
-        clearInterval(sealing)
-        await inTurn(async () => {
-          if (!isSealed) await sealNow()
-        }).catch(() => 'the lines are there, if not their seal')
-        await inTurn(forgetUsedKey).catch(() => 'known again at the next start')
-        await handle.close()
-      },
-    }
+    chain = await goOn(options, logFile)
+    knownBy = await readFingerprintKey(file)
   } catch (error) {
-    await handle.close()
+    await logFile.close()
     throw error
   }
+  await chain.forgetUsedKey().catch(onError)
+
+  let queue: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = queue.then(work)
+    queue = done.catch(() => undefined)
+    return done
+  }
+  const write = async (...writings: readonly Writing[]): Promise<number> => {
+    if (logFile.size() >= maxBytes) {
+      await chain.setAside()
+      await dropEarlierFiles(file, maxFiles - 1)
+      knownBy = await readFingerprintKey(file)
+    }
+    await chain.write(...writings)
+    return chain.tail().seq
+  }
+  const repeats = createRepeats(now)
+  const writeDecision = (decision: DecisionEvent): Promise<number> =>
+    inTurn(() => write(decision)).catch((error: unknown) => {
+      repeats.putBack(decision)
+      throw error
+    })
+  const tellOfRepeats = async (all: boolean): Promise<void> => {
+    const told = await Promise.allSettled(repeats.due(all).map(writeDecision))
+    for (const result of told) if (result.status === 'rejected') throw result.reason
+  }
+  const settle = async (): Promise<void> => {
+    await tellOfRepeats(false)
+    await inTurn(chain.seal)
+  }
+  const settling = setInterval(() => settle().catch(onError), SETTLE_AFTER_MS).unref()
+
+  return {
+    async append(event) {
+      if (event.event !== 'decision') return inTurn(() => write(event))
+      const first = repeats.take(event)
+      return first ? writeDecision(first) : chain.tail().seq
+    },
+    appendDurably: (event) => {
+      const written = inTurn(async () => (await write(event, 'seal')) - 1)
+      // Nobody waits for this, but the next line does.
+      written.then(() => inTurn(chain.forgetUsedKey)).catch(() => 'told to who wrote, or tried again before the next seal')
+      return written
+    },
+    head: () => ({ seq: chain.tail().seq, fingerprint: fingerprint(knownBy ?? '') }),
+    async close(last) {
+      clearInterval(settling)
+      await tellOfRepeats(true).catch(onError)
+      await (last ? inTurn(() => write(last, 'seal')) : inTurn(chain.seal)).catch(onError)
+      await inTurn(chain.forgetUsedKey).catch(onError)
+      await logFile.close()
+    },
+  }
+}
+
+/** Finds where the log has come to, and says in it where something is missing. */
+async function goOn(options: AuditLogOptions, logFile: LogFile): Promise<ChainWriter> {
+  const { file, keyFile, now } = options
+  let end = await readLogEnd(options)
+  if (end.tail.seq === 0 && end.tail.torn !== undefined) {
+    if (!isBeginningOfLog(end.tail.torn)) throw new Error(`${file} is no audit log; name another file, or move it away`)
+    await logFile.clear()
+    end = { tail: NEW_TAIL, firstSeq: undefined }
+  }
+  const kept = await loadKeyState(keyFile)
+  const keys = kept ?? (await makeKeys(end.tail.seq, keyFile))
+  const key = keys.current.public
+  const isNew = !kept || (end.tail.seq === 0 && keys.seq === 0)
+  const isCut = !isNew && ![end.tail.sealsNext, end.tail.sealedBy].includes(key)
+  if (isCut) end = { ...end, tail: { ...end.tail, seq: Math.max(end.tail.seq, keys.seq) } }
+
+  const chain = createChainWriter({ logFile, keyFile, keys, now, ...end })
+  if (isNew) await chain.write({ event: 'log', key })
+  if (isCut) await chain.write({ event: 'cut', sealed: keys.seq, key })
+  return chain
 }
 
 /** New keys, for a new log and for one whose keys are lost. */
@@ -148,12 +136,4 @@ async function makeKeys(seq: number, keyFile: string): Promise<KeyState> {
   const made = { seq, current: makeSealKey(), next: makeSealKey() }
   await saveKeyState(keyFile, made)
   return made
-}
-
-async function readTail(file: string, onLine: (line: ReadLine) => void): Promise<Tail> {
-  let tail = NEW_TAIL
-  for await (const { text, isWhole } of readRawLines(file)) {
-    tail = isWhole ? advance(tail, text, onLine) : advanceOpen(tail, text, onLine)
-  }
-  return tail
 }

@@ -2,6 +2,7 @@
 import { AUDIT_EVENTS } from './audit-line.ts'
 import { fingerprint, hashLine, isSignedSeal, NO_LINE } from './chain.ts'
 import { parseAuditLine, type RawLine, type ReadLine } from './read-log.ts'
+import { withPiece } from './tail.ts'
 
 export type VerifyOptions = {
   /** What the log is known by; another log is a problem. */
@@ -32,8 +33,8 @@ type State = {
   readonly last?: { readonly text: string; readonly seq: number; readonly at: LocatedLine }
   /** The key that the next seal has to be by; `undefined` where what names it is not among the files. */
   readonly nextKey?: string
-  /** What may be the beginning of a line, if the next one says so. */
-  readonly torn?: LocatedLine
+  /** What may be the beginnings of lines, if the next one says so; `text` is all of it. */
+  readonly torn?: { readonly at: LocatedLine; readonly text: string }
 }
 
 /** Verifies `lines`, which are those of one log in their order. Stops at the first that is not right. */
@@ -49,29 +50,28 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
     problem: { file, line, what },
   })
 
+  let isTheOne = false
+  let first: LocatedLine | undefined
   let at: LocatedLine | undefined
   for await (const raw of lines) {
     at = raw
-    if (state.torn) {
-      const line = parseAuditLine(raw.text)
-      if (line?.event !== 'torn' || line.prev !== hashLine(state.torn.text)) return wrong(state.torn, NO_LINE_OF_A_LOG)
-      notes.push(`${state.torn.file}:${state.torn.number}: a line that could not be written whole; the next one says so`)
-    }
-    if (!raw.isWhole && parseAuditLine(raw.text)?.seq !== (state.last?.seq ?? 0) + 1) {
-      notes.push(`${raw.file}:${raw.number}: the last line is torn; the next start of the proxy says so in the log`)
-      break
-    }
+    first ??= raw
     const line = parseAuditLine(raw.text)
-    if (!line) {
-      if (state.torn) return wrong(raw, NO_LINE_OF_A_LOG)
-      state = { ...state, torn: raw }
+    const isTorn = !line || (!raw.isWhole && line.seq !== (state.last?.seq ?? 0) + 1)
+    if (isTorn) {
+      state = { ...state, torn: { at: state.torn?.at ?? raw, text: withPiece(state.torn?.text, raw.text) } }
       continue
+    }
+    if (state.torn) {
+      if (line.event !== 'torn' || line.prev !== hashLine(state.torn.text)) return wrong(state.torn.at, NO_LINE_OF_A_LOG)
+      notes.push(`${placeOf(state.torn.at)}: a line that could not be written whole; the next one says so`)
     }
     const judged = judge(line, raw, state)
     if (judged !== undefined) return wrong(judged.at, judged.what)
-    if (line.event === 'log') {
-      known = fingerprint(String(line.key))
-      if (key !== undefined && key !== known) return wrong(raw, `this is another log: it is known by ${known}`)
+    if (line.event === 'log' || line.event === 'continued') {
+      const own = fingerprint(String(line.key))
+      known ??= own
+      isTheOne ||= own === key
     }
     if (!state.last && line.seq > 1) notes.push(`begins with line ${line.seq}; what was before it is not here`)
     const isSeal = line.event === 'seal'
@@ -82,18 +82,24 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
       seals: summary.seals + (isSeal ? 1 : 0),
       unsealed: isSeal ? 0 : summary.unsealed + 1,
     }
-    const nextKey = isSeal ? line.next : line.event === 'log' ? line.key : state.nextKey
+    const nextKey = isSeal ? line.next : line.event === 'log' || line.event === 'continued' ? line.key : state.nextKey
     state = { last: { text: raw.text, seq: line.seq, at: raw }, ...(typeof nextKey === 'string' ? { nextKey } : {}) }
   }
-  if (state.torn) return wrong(state.torn, NO_LINE_OF_A_LOG)
   const end = at ?? { file: '', number: 0, text: '', isWhole: true }
+  if (state.torn) {
+    if (end.isWhole) return wrong(state.torn.at, NO_LINE_OF_A_LOG)
+    notes.push(`${placeOf(state.torn.at)}: the last line is torn; the next start of the proxy says so in the log`)
+  }
   if (key !== undefined && known === undefined)
     return wrong(end, 'its beginning is not here, so it cannot be told which log it is')
+  if (key !== undefined && !isTheOne) return wrong(first ?? end, `this is another log: it is known by ${known}`)
   if (atLeast !== undefined && summary.to < atLeast) {
     return wrong(end, `it ends with line ${summary.to}, and line ${atLeast} was seen: its end was cut off`)
   }
   return { ...summary, ...(known === undefined ? {} : { fingerprint: known }), notes }
 }
+
+const placeOf = ({ file, number }: LocatedLine) => `${file}:${number}`
 
 const NO_LINE_OF_A_LOG = 'this is no line of an audit log'
 
@@ -114,15 +120,18 @@ function judge(line: ReadLine, raw: LocatedLine, { last, nextKey, torn }: State)
   if (line.event === 'cut') {
     return { at: raw, what: `the proxy found the log cut here: its seals went as far as line ${line.sealed}` }
   }
+  if (line.event === 'continued' && nextKey !== undefined && line.key !== nextKey) return { at: raw, what: ANOTHER_KEY }
   if (line.event === 'log' && line.seq > 1) return { at: raw, what: 'another log begins here: the keys of the first were lost' }
   return line.event === 'seal' ? judgeSeal(line, raw, nextKey) : undefined
 }
+
+const ANOTHER_KEY = 'this is not by the key that the seal before it named: what is between was written anew'
 
 function judgeSeal(line: ReadLine, raw: LocatedLine, nextKey: string | undefined): Wrong | undefined {
   const { key, next } = line
   if (typeof key !== 'string' || typeof next !== 'string') return { at: raw, what: 'this seal is none' }
   if (nextKey !== undefined && key !== nextKey) {
-    return { at: raw, what: 'this seal is not by the key that the one before it named: what is between was written anew' }
+    return { at: raw, what: ANOTHER_KEY }
   }
   if (!isSignedSeal(raw.text, key)) return { at: raw, what: 'this seal does not fit: it, or what is before it, was written anew' }
   return undefined

@@ -34,3 +34,19 @@ export const metricsOption = () =>
   new Option('--metrics <address>', 'where to serve /metrics and /healthz')
     .env('POSTERN_METRICS')
     .argParser(argument(parseUnixAddress))
+
+/** `8m`: bytes, in k, m or g as Docker has them for its logs. Throws a sentence that says what is wrong. */
+export function parseSize(text: string): number {
+  const [, digits = '', unit = ''] = /^([1-9]\d{0,5})([kmg])$/.exec(text) ?? []
+  const bytes = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[unit]
+  if (bytes === undefined) throw new Error(`“${text}” is not a size such as 8m (k, m or g)`)
+  return Number(digits) * bytes
+}
+
+/** A whole number of at least `min`. */
+export function parseCount(min: number): (text: string) => number {
+  return (text) => {
+    if (!/^\d{1,6}$/.test(text) || Number(text) < min) throw new Error(`“${text}” is not a whole number of at least ${min}`)
+    return Number(text)
+  }
+}

@@ -2,13 +2,19 @@
 import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import { pino } from 'pino'
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../audit/audit-log.ts'
 import { parseServing } from '../listen-address.ts'
 import { loadPolicy } from '../policy/load-policy.ts'
 import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
 import { serve } from '../serve/serve.ts'
-import { argument, type CommonOptions, engineOption, metricsOption, userOption } from './options.ts'
+import { argument, type CommonOptions, engineOption, metricsOption, parseCount, parseSize, userOption } from './options.ts'
 
-type ServeFlags = CommonOptions & { readonly audit: string; readonly state?: string }
+type ServeFlags = CommonOptions & {
+  readonly audit: string
+  readonly auditMaxSize: number
+  readonly auditMaxFiles: number
+  readonly state?: string
+}
 
 export function serveCommand(): Command {
   return new Command('serve')
@@ -16,6 +22,18 @@ export function serveCommand(): Command {
     .argument('[policy@listen...]', 'a policy file and the socket to serve it at (env: POSTERN_SERVE, separated by spaces)')
     .addOption(engineOption())
     .addOption(new Option('--audit <file>', 'the audit log; it is appended to').env('POSTERN_AUDIT').makeOptionMandatory())
+    .addOption(
+      new Option('--audit-max-size <size>', 'begin another file when the audit log is longer')
+        .env('POSTERN_AUDIT_MAX_SIZE')
+        .default(DEFAULT_MAX_BYTES, '8m')
+        .argParser(argument(parseSize)),
+    )
+    .addOption(
+      new Option('--audit-max-files <count>', 'keep so many files of the audit log')
+        .env('POSTERN_AUDIT_MAX_FILES')
+        .default(DEFAULT_MAX_FILES)
+        .argParser(argument(parseCount(2))),
+    )
     .addOption(
       new Option('--state <dir>', 'where the keys of the audit log’s seals are kept (default: beside the log)').env(
         'POSTERN_STATE',
@@ -34,7 +52,7 @@ export function serveCommand(): Command {
       await serve({
         clients: servings.map(({ socketPath }, i) => ({ policy: policies[i] as (typeof policies)[number], socketPath })),
         engineSocket: options.engine,
-        auditFile: options.audit,
+        auditLog: { file: options.audit, maxBytes: options.auditMaxSize, maxFiles: options.auditMaxFiles },
         stateDirectory: options.state ?? dirname(options.audit),
         metricsSocket: options.metrics,
         log,

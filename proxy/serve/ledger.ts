@@ -14,6 +14,8 @@ export type Ledger = {
   /** The last restart of this run that was forwarded for `client` could not start the container again. */
   readonly failedToStart: (run: RestartedRun) => boolean
   readonly noteRestart: (run: RestartedRun, started: boolean) => void
+  /** How far back the longest budget looks, in milliseconds. */
+  readonly windowMs: number
 }
 
 /** One run of a container, as a client had it restarted. Whoever starts the container begins another. */
@@ -52,6 +54,7 @@ export function createLedger(policies: readonly Policy[], now: () => number): Le
       const [oldest] = unstarted
       if (unstarted.size > MAX_UNSTARTED && oldest !== undefined) unstarted.delete(oldest)
     },
+    windowMs: Math.max(0, ...[...kept.values()].map(({ windowMs }) => windowMs)),
   }
 }
 

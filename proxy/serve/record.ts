@@ -1,6 +1,6 @@
 // Step 5, record: enters what became of one request into the audit log and the metrics.
 import { performance } from 'node:perf_hooks'
-import type { AuditEvent, Decided, Outcome } from '../audit/audit-line.ts'
+import type { AuditEvent, DecisionEvent, Outcome } from '../audit/audit-line.ts'
 import type { Known } from '../policy/decide.ts'
 import type { ApiRequest } from '../request/api-request.ts'
 import type { RequestHead } from '../request/read-request.ts'
@@ -24,10 +24,10 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
   const startedMs = performance.now()
 
   const decided = (
-    verdict: Pick<Decided, 'verdict' | 'rule' | 'reason'>,
+    verdict: Pick<DecisionEvent, 'verdict' | 'rule'> & { readonly reason?: string },
     request?: ApiRequest,
     known?: Known,
-  ): AuditEvent & { event: 'decision' } => ({
+  ): DecisionEvent => ({
     event: 'decision',
     client: policy.client,
     policy: policy.hash,
@@ -88,13 +88,13 @@ function allowRule({ operation }: ApiRequest): string {
   return `allow.${operation.id}`
 }
 
-function queryOf({ query }: ApiRequest): Pick<Decided, 'query'> {
+function queryOf({ query }: ApiRequest): { readonly query?: Record<string, unknown> } {
   if (query.size === 0) return {}
   const values = [...query].map(([key, given]) => [key, given.type === 'filters' ? Object.fromEntries(given.value) : given.value])
   return { query: Object.fromEntries(values) }
 }
 
-function targetOf(known: Extract<Known, { container: object }>): NonNullable<Decided['target']> {
+function targetOf(known: Extract<Known, { container: object }>): NonNullable<DecisionEvent['target']> {
   const { id, names } = known.container
   const target = { id, name: names[0] ?? id }
   if (known.target === 'listed') return target

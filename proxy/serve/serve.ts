@@ -3,7 +3,8 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
-import { type AuditLog, openAuditLog } from '../audit/audit-log.ts'
+import type { AuditEvent } from '../audit/audit-line.ts'
+import { openAuditLog } from '../audit/audit-log.ts'
 import { createApiRange } from '../engine/api-range.ts'
 import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
@@ -21,7 +22,7 @@ import { createMetricsServer } from './metrics-server.ts'
 export type ServeOptions = {
   readonly clients: readonly { readonly policy: Policy; readonly socketPath: string }[]
   readonly engineSocket: string
-  readonly auditFile: string
+  readonly auditLog: { readonly file: string; readonly maxBytes: number; readonly maxFiles: number }
   /** Where the keys of the audit log's seals to come are kept. */
   readonly stateDirectory: string
   readonly metricsSocket?: string | undefined
@@ -40,7 +41,7 @@ const STOP_TIMEOUT_MS = 8000
 export async function serve({
   clients,
   engineSocket,
-  auditFile,
+  auditLog,
   stateDirectory,
   metricsSocket,
   log,
@@ -63,15 +64,21 @@ export async function serve({
     clients.map(({ policy }) => policy),
     now,
   )
+  const cannotWrite = (error: unknown) => {
+    metrics.auditFailed()
+    log.error({ err: error }, 'the audit log cannot be written; nothing is changed until it can')
+  }
   const audit = await openAuditLog({
-    file: auditFile,
+    ...auditLog,
     keyFile: join(stateDirectory, KEY_FILE),
     now,
     onLine: restoreLedger(ledger),
+    lookBackMs: ledger.windowMs,
+    onError: cannotWrite,
   })
   metrics.auditHead(audit.head)
   const auditHead = audit.head()
-  log.info(auditHead, `audit log ${auditFile} goes on after line ${auditHead.seq}; it is known by ${auditHead.fingerprint}`)
+  log.info(auditHead, `audit log ${auditLog.file} goes on after line ${auditHead.seq}; it is known by ${auditHead.fingerprint}`)
   const ownId = ownContainerId()
   const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket ? [metricsSocket] : [])]
   const changes = createChanges()
@@ -85,7 +92,7 @@ export async function serve({
     return engine
   }
 
-  await recordLifecycle(audit, 'start', clients)
+  await audit.appendDurably(lifecycle('start', clients)).catch(cannotWrite)
   const servers: Server[] = []
   const settling: BoundedServer['settled'][] = []
   for (const { policy, socketPath } of clients) {
@@ -126,8 +133,7 @@ export async function serve({
   // What the Engine still owes an answer to is recorded as such.
   await Promise.all(engines.map((engine) => engine.close()))
   await Promise.all(settling.map((settled) => settled()))
-  await recordLifecycle(audit, 'stop', clients)
-  await audit.close()
+  await audit.close(lifecycle('stop', clients))
   log.info('stopped')
   if (end instanceof Error) throw end
 }
@@ -157,7 +163,7 @@ function closeWithin(timeoutMs: number): (server: Server) => Promise<void> {
     })
 }
 
-async function recordLifecycle(audit: AuditLog, event: 'start' | 'stop', clients: ServeOptions['clients']): Promise<void> {
+function lifecycle(event: 'start' | 'stop', clients: ServeOptions['clients']): AuditEvent {
   const reason = clients.map(({ policy }) => `${policy.client} under ${policy.file} ${policy.hash}`).join(', ')
-  await audit.appendDurably({ event, reason })
+  return { event, reason }
 }

@@ -72,9 +72,9 @@ const tampered: readonly (readonly [
     'a seal dropped, and the rest chained anew',
     (l) => rechain(l.toSpliced(4, 1)),
     7,
-    /not by the key that the one before it named/,
+    /not by the key that the seal before it named/,
   ],
-  ['a seal by a key of another', (l) => edit(l, 4, forge(l[4])), 5, /not by the key that the one before it named/],
+  ['a seal by a key of another', (l) => edit(l, 4, forge(l[4])), 5, /not by the key that the seal before it named/],
   [
     'an event that no proxy writes',
     (l) => edit(l, 7, (l[7] ?? '').replace('"seal"', '"meal"')).slice(0, 8),

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { auditLineSchema } from '../../../proxy/audit/audit-line.ts'
 import { type AuditLog, openAuditLog } from '../../../proxy/audit/audit-log.ts'
 import { createApiRange } from '../../../proxy/engine/api-range.ts'
 import { connectEngine } from '../../../proxy/engine/engine.ts'
@@ -46,6 +47,8 @@ export type RunningProxy = {
   readonly inTurn: (lines: readonly string[]) => Promise<readonly number[]>
   /** The lines of the audit log but for its own: its beginning and its seals. */
   readonly auditLines: () => readonly Record<string, unknown>[]
+  /** How many decisions, by this rule, its lines tell of; of those that were counted, once it is closed. */
+  readonly decisions: (rule?: string) => number
   readonly metrics: () => Promise<string>
 }
 
@@ -99,8 +102,14 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
     inTurn: (lines) => talkInTurn(socketPath, lines),
     talk: (bytes, answers) => talk(socketPath, bytes, answers),
     metrics: () => metrics.render(),
+    decisions: (rule) => countDecisions(readFileSync(auditFile, 'utf8'), rule),
     auditLines: () => whatHappened(readFileSync(auditFile, 'utf8')),
   }
+}
+
+function countDecisions(text: string, by?: string): number {
+  const decisions = parseLines(text).filter(({ event, rule }) => event === 'decision' && (by === undefined || rule === by))
+  return decisions.reduce((total, { count }) => total + Number(count ?? 1), 0)
 }
 
 /** The lines of an audit log but for its own: its beginning and its seals. */
@@ -108,14 +117,14 @@ export function whatHappened(text: string): readonly Record<string, unknown>[] {
   return parseLines(text).filter(({ event }) => event !== 'log' && event !== 'seal')
 }
 
-/** Each line of an audit log; a line that is no JSON object fails the test. */
+/** Each line of an audit log; one that is not as published fails the test. */
 export function parseLines(text: string): readonly Record<string, unknown>[] {
   return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const parsed: unknown = JSON.parse(line)
-      if (typeof parsed !== 'object' || parsed === null) throw new Error(`not a line of the log: ${line}`)
-      return { ...parsed }
+      const { success, data, error } = auditLineSchema.safeParse(JSON.parse(line))
+      if (!success) throw new Error(`not a line of the log: ${line}\n${error.message}`)
+      return data
     })
 }

@@ -1,0 +1,90 @@
+// Writes lines one after the other, each with the hash of the one before, and seals them. One caller at a time: `audit-log` sees to that.
+import { AUDIT_VERSION, type AuditEvent, renderAuditLine, type Stamp } from './audit-line.ts'
+import { makeSealKey, signSeal } from './chain.ts'
+import { type KeyState, saveKeyState } from './key-state.ts'
+import type { LogEnd } from './log-end.ts'
+import type { LogFile } from './log-file.ts'
+import { absorb, advance, ended, type Tail } from './tail.ts'
+
+export type ChainWriter = {
+  readonly tail: () => Tail
+  /** Appends these as lines, in one piece; first, if the file has none, one that says which log it goes on with. */
+  readonly write: (...events: readonly Writing[]) => Promise<void>
+  /** Appends a seal, if the last line is none; it is on the disk when this resolves, and its secret forgotten. */
+  readonly seal: () => Promise<void>
+  /** Forgets the secret of the last seal. Until that has worked, nothing can be sealed. */
+  readonly forgetUsedKey: () => Promise<void>
+  /** Seals the file and sets it aside; the next line begins another. */
+  readonly setAside: () => Promise<void>
+}
+
+/** What to write: something that happened, or a seal of all so far. */
+export type Writing = AuditEvent | 'seal'
+
+export type ChainWriterOptions = LogEnd & {
+  readonly logFile: LogFile
+  readonly keyFile: string
+  readonly keys: KeyState
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWriterOptions): ChainWriter {
+  let { tail, firstSeq, keys } = begun
+
+  const render = (stamp: Stamp, writing: Writing): string => {
+    if (writing !== 'seal') return renderAuditLine(stamp, writing)
+    const { current, next } = keys
+    return signSeal(renderAuditLine(stamp, { event: 'seal', key: current.public, next: next.public, sig: '' }), current)
+  }
+  const append = async (writings: readonly Writing[]): Promise<void> => {
+    const before = tail
+    let next = ended(before)
+    const lines = writings.map((writing) => {
+      const stamp = { v: AUDIT_VERSION, time: new Date(now()).toISOString(), seq: next.seq + 1, prev: next.head } as const
+      const line = render(stamp, writing)
+      next = advance(next, line)
+      return line
+    })
+    try {
+      await logFile.append(`${before.isOpen && logFile.size() > 0 ? '\n' : ''}${lines.join('\n')}\n`)
+      tail = next
+    } catch (error) {
+      // Some of it may be there all the same; what is there is on the record.
+      tail = absorb(before, await logFile.measure())
+      throw error
+    } finally {
+      if (tail.seq > before.seq) firstSeq ??= before.seq + 1
+    }
+  }
+  /** Log first, then the keys: a log that is one seal ahead of its keys is known again at the next start. */
+  const forgetUsedKey = async (): Promise<void> => {
+    if (tail.sealedBy !== keys.current.public) return
+    const left = { seq: tail.seq, current: keys.next, next: makeSealKey() }
+    await saveKeyState(keyFile, left)
+    keys = left
+  }
+  const write = async (...writings: readonly Writing[]): Promise<void> => {
+    if (writings.includes('seal')) await forgetUsedKey()
+    const repair: Writing[] = tail.torn === undefined ? [] : [{ event: 'torn', bytes: tail.torn.length }]
+    const isBeginning = writings.some((writing) => writing !== 'seal' && (writing.event === 'log' || writing.event === 'cut'))
+    const begin: Writing[] = firstSeq === undefined && !isBeginning ? [{ event: 'continued', key: keys.current.public }] : []
+    await append([...repair, ...begin, ...writings])
+    if (writings.includes('seal')) await logFile.sync()
+  }
+  const seal = async (): Promise<void> => {
+    if (!tail.isSealed) await write('seal')
+    await forgetUsedKey()
+  }
+  return {
+    tail: () => tail,
+    write,
+    seal,
+    forgetUsedKey,
+    async setAside() {
+      await seal()
+      await logFile.setAside(firstSeq ?? tail.seq)
+      firstSeq = undefined
+    },
+  }
+}

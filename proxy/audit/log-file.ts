@@ -1,0 +1,101 @@
+// The files of an audit log: the one that is written to, and those before it, which it was when it had become too long.
+// Knows nothing of lines.
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+
+export type LogFile = {
+  /** Appends `text`, in latin1. Where it rejects, some of it may be there all the same: see `since`. */
+  readonly append: (text: string) => Promise<void>
+  /** All that was appended is on the disk when it resolves. */
+  readonly sync: () => Promise<void>
+  /** Bytes in the file. */
+  readonly size: () => number
+  /** What the file holds beyond `size()`, after an `append` that rejected; it counts from now on. */
+  readonly measure: () => Promise<string>
+  /** The file becomes an earlier one, named by its first line; the next `append` begins another. */
+  readonly setAside: (firstSeq: number) => Promise<void>
+  /** Empties the file. */
+  readonly clear: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** Opens `file` for appending; it is made where there is none. */
+export async function openLogFile(file: string): Promise<LogFile> {
+  const openIt = () => open(file, 'a+', 0o640)
+  let handle: FileHandle | undefined = await openIt()
+  let { size } = await handle.stat()
+  let isClosed = false
+  const opened = async () => {
+    if (isClosed) throw new Error(`${file} is closed`)
+    handle ??= await openIt()
+    return handle
+  }
+  return {
+    async append(text) {
+      await (await opened()).appendFile(text, 'latin1')
+      size += text.length
+    },
+    sync: async () => (await opened()).datasync(),
+    size: () => size,
+    async measure() {
+      const left = await opened()
+      const length = (await left.stat()).size - size
+      if (length <= 0) return ''
+      const { buffer } = await left.read(Buffer.alloc(length), 0, length, size)
+      size += length
+      return buffer.toString('latin1')
+    },
+    async setAside(firstSeq) {
+      await rename(file, earlierName(file, firstSeq))
+      await handle?.close()
+      handle = undefined
+      size = 0
+      await syncDirectory(file)
+    },
+    async clear() {
+      await (await opened()).truncate(0)
+      size = 0
+    },
+    async close() {
+      isClosed = true
+      await handle?.close()
+      handle = undefined
+    },
+  }
+}
+
+/** `audit.jsonl` that begins with line 4711 is set aside as `audit-000000004711.jsonl`. */
+function earlierName(file: string, firstSeq: number): string {
+  const extension = extname(file)
+  return join(dirname(file), `${basename(file, extension)}-${String(firstSeq).padStart(12, '0')}${extension}`)
+}
+
+/** The files that `file` was before, the oldest first. */
+export async function listEarlierFiles(file: string): Promise<readonly string[]> {
+  const extension = extname(file)
+  const stem = `${basename(file, extension)}-`
+  const names = await readdir(dirname(file))
+  const isEarlier = (name: string) =>
+    name.length === stem.length + 12 + extension.length &&
+    name.startsWith(stem) &&
+    name.endsWith(extension) &&
+    /^\d{12}$/.test(name.slice(stem.length, stem.length + 12))
+  return names
+    .filter(isEarlier)
+    .sort()
+    .map((name) => join(dirname(file), name))
+}
+
+/** Removes the oldest of the earlier files, but for `keep` of them; what is left, the oldest first. */
+export async function dropEarlierFiles(file: string, keep: number): Promise<readonly string[]> {
+  const earlier = await listEarlierFiles(file)
+  const tooMany = Math.max(0, earlier.length - keep)
+  for (const old of earlier.slice(0, tooMany)) await rm(old)
+  return earlier.slice(tooMany)
+}
+
+/** A rename is on the disk once its directory is. */
+async function syncDirectory(file: string): Promise<void> {
+  const directory = await open(dirname(file), 'r')
+  await directory.sync().finally(() => directory.close())
+}
