@@ -1,7 +1,8 @@
 // The documentation is held to the code: every command, flag, setting, label, metric, refusal and policy key is in it, and what
 // it lists exists.
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { alertFor } from '../healer/alert/alert.ts'
@@ -13,23 +14,17 @@ import { LABELS } from '../healer/settings/labels.ts'
 import { AUDIT_EVENTS, auditLineSchema } from '../proxy/audit/audit-line.ts'
 import { KINDS_PER_HOUR } from '../proxy/audit/repeats.ts'
 import { parsePolicy } from '../proxy/policy/parse-policy.ts'
+import { CONTAINER_STATES } from '../proxy/policy/policy.ts'
 import { renderPolicyErrors } from '../proxy/policy/policy-error.ts'
 import { policySchema } from '../proxy/policy/schema.ts'
-import { CATALOGUE } from '../proxy/request/catalogue.ts'
+import { CATALOGUE, MEANT_WHEN_ABSENT } from '../proxy/request/catalogue.ts'
 import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
 import { createProxyMetrics } from '../proxy/serve/metrics.ts'
+import { firstColumn, readPage, tableRows, words } from './support/pages.ts'
 
-const healer = readFileSync('docs/healer.md', 'utf8')
-const proxy = readFileSync('docs/proxy.md', 'utf8')
-
-/** The first cells of the rows of the table below `heading`, without their backquotes. */
-function firstColumn(text: string, heading: string, table = 0): string[] {
-  const section = text.split(/^#+ /m).find((part) => part.startsWith(heading))
-  if (section === undefined) throw new Error(`there is no heading “${heading}”`)
-  const tables = section.split(/\n(?!\|)/).filter((block) => block.replace(/^\n+/, '').startsWith('|'))
-  const rows = (tables[table] ?? '').trim().split('\n').slice(2)
-  return rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''))
-}
+const healer = readPage('healer.md')
+const proxy = readPage('proxy.md')
+const policies = readPage('policies.md')
 
 const help = (program: string, ...command: string[]) =>
   execFileSync(process.execPath, ['--import=tsx', `${program}/main.ts`, ...command, '--help'], { encoding: 'utf8' })
@@ -64,7 +59,7 @@ await t.test('the proxy’s commands, flags and their environment variables', as
 })
 
 await t.test('the flags of audit verify, and what it says', async (t) => {
-  const page = readFileSync('docs/audit.md', 'utf8')
+  const page = readPage('audit.md')
   const flags = [...help('proxy', 'audit', 'verify').matchAll(/^ {2}(--[a-z-]+) </gm)].map((match) => match[1] ?? '')
   t.same(flags, ['--key', '--at-least'])
   for (const flag of flags) t.match(page, `\`${flag}\``)
@@ -154,19 +149,65 @@ await t.test('the metrics, both ways', async (t) => {
 await t.test('a mistake in a policy is told as the page shows it', async (t) => {
   const text = readFileSync('policies/healer.yaml', 'utf8').replace('- Status\n', '- Stauts\n')
   const parsed = parsePolicy(text, 'healer.yaml')
-  t.ok('errors' in parsed && proxy.includes(`\`\`\`\n${renderPolicyErrors('healer.yaml', text, parsed.errors)}\n\`\`\``))
+  t.ok('errors' in parsed && policies.includes(`\`\`\`\n${renderPolicyErrors('healer.yaml', text, parsed.errors)}\n\`\`\``))
 })
 
 await t.test('the refusals', async (t) => {
   t.same(firstColumn(proxy, 'Refusals').sort(), [...REFUSAL_RULES].sort())
 })
 
-await t.test('the policy’s keys and operations', async (t) => {
-  t.same(firstColumn(proxy, 'The policy'), Object.keys(policySchema.shape))
-  const ruleKeys = Object.values(policySchema.shape.allow.shape).flatMap((rule) => Object.keys(rule.unwrap().in.shape))
-  t.same(firstColumn(proxy, 'The policy', 1).sort(), [...new Set(ruleKeys)].sort())
+await t.test('the keys of the policy language, both ways, and the operations', async (t) => {
+  const { shape } = policySchema
+  t.same(firstColumn(policies, 'The keys of a policy'), Object.keys(shape))
+  const required = Object.entries(shape).filter(([, schema]) => !schema.safeParse(undefined).success)
   t.same(
-    firstColumn(readFileSync('docs/operations.md', 'utf8'), 'Operations').filter((cell) => !cell.includes(' ')),
+    tableRows(policies, 'The keys of a policy')
+      .filter(([, whenAbsent]) => whenAbsent?.trim() === 'an error')
+      .flatMap(([key]) => words(key)),
+    required.map(([key]) => key),
+  )
+  const ruleKeys = Object.values(shape.allow.shape).flatMap((rule) => Object.keys(rule.unwrap().in.shape))
+  t.same(firstColumn(policies, 'The keys of a rule').sort(), [...new Set(ruleKeys)].sort())
+  t.same(firstColumn(policies, 'Selectors'), Object.keys(shape.scope.element.shape))
+  const test = shape.tests.unwrap().element.shape
+  t.same(firstColumn(policies, 'Tests'), Object.keys(test))
+  t.same(firstColumn(policies, 'Tests', 1), Object.keys(test.given.unwrap().shape))
+  // What a rule's keys hold is read from the schema for editors, which is made from the same.
+  const { definitions, properties } = JSON.parse(readFileSync('policies/policy.schema.json', 'utf8'))
+  t.same(firstColumn(policies, 'when'), Object.keys(definitions.conditions.anyOf[0].properties))
+  t.same(firstColumn(policies, 'budget'), Object.keys(properties.allow.properties.ContainerRestart.properties.budget.properties))
+  const states = tableRows(policies, 'when').find(([key]) => key?.includes('state'))
+  t.same(words(states?.[2]), CONTAINER_STATES)
+  t.same(
+    firstColumn(readPage('operations.md'), 'Operations').filter((cell) => !cell.includes(' ')),
     CATALOGUE.map(({ id }) => id),
   )
 })
+
+await t.test('what a key means when it is absent, where that is more than is listed', async (t) => {
+  const meant = Object.values(MEANT_WHEN_ABSENT).flatMap((keys) => Object.entries(keys))
+  const paragraph = policies.split('\n\n').find((text) => text.startsWith('A listed key may be absent'))
+  for (const [key, value = 'everything'] of meant)
+    t.match(paragraph?.replace(/\s+/g, ' '), new RegExp(`without \`${key}\`[^,.]* is [^,.]*${value}`, 'i'), key)
+})
+
+await t.test('every link from one page to another leads to a file, and to a heading in it', async (t) => {
+  for (const name of readdirSync('docs').filter((file) => file.endsWith('.md'))) {
+    for (const [, file = '', heading] of readPage(name).matchAll(/\]\((?!http)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const path = file === '' ? `docs/${name}` : join('docs', file)
+      t.ok(existsSync(path), `${name}: ${file}`)
+      if (heading !== undefined) t.ok(anchors(readFileSync(path, 'utf8')).includes(heading), `${name}: ${file}#${heading}`)
+    }
+  }
+})
+
+/** What its headings are called in links, as GitHub makes them. */
+function anchors(page: string): readonly string[] {
+  const headings = [...page.matchAll(/^#+ (.+)$/gm)].map((match) => match[1] ?? '')
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}

@@ -1,17 +1,14 @@
 // The commands and snippets of README.md, and where each is run by a test.
 import { readFileSync } from 'node:fs'
+import { blocks } from './pages.ts'
 
 const README = readFileSync('README.md', 'utf8')
 
 /** The lines of its shell blocks, in order. */
-export const readmeCommands: readonly string[] = blocks('sh').flatMap((block) => block.trim().split('\n'))
+export const readmeCommands: readonly string[] = blocks(README, 'sh').flatMap((block) => block.trim().split('\n'))
 
 /** The texts of its blocks of YAML. */
-export const readmeYaml: readonly string[] = blocks('yaml')
-
-function blocks(language: string): readonly string[] {
-  return [...README.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map((match) => match[1] ?? '')
-}
+export const readmeYaml: readonly string[] = blocks(README, 'yaml')
 
 const COMPOSE = 'docker compose -f compose/compose.yaml'
 
