@@ -2,9 +2,10 @@
 import { Command, Option } from 'commander'
 import { renderVerified, verifyFiles } from '../audit/verify-files.ts'
 import { argument, EXIT_FAILED } from './options.ts'
+import { reportCommand } from './report-command.ts'
 
 export function auditCommand(): Command {
-  return new Command('audit').description('look at audit logs').addCommand(verifyCommand())
+  return new Command('audit').description('look at audit logs').addCommand(verifyCommand()).addCommand(reportCommand())
 }
 
 function verifyCommand(): Command {

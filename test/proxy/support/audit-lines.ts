@@ -1,0 +1,36 @@
+// Lines of an audit log, as a proxy would write them; only what a test is about needs to be said.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { asciiJson } from '../../../proxy/audit/printable.ts'
+import { containerId } from './containers.ts'
+import { NOW_MS } from './deciding.ts'
+import { type Owner, temporaryDirectory } from './temporary.ts'
+
+export type LineFields = Readonly<Record<string, unknown>>
+
+/** A decision of the second `atSeconds`, which is also its number: `operation` is allowed to the healer. */
+export function decisionLine(operation: string, atSeconds = 1, fields: LineFields = {}): LineFields {
+  const time = new Date(NOW_MS + atSeconds * 1000).toISOString()
+  return {
+    ...{ v: 1, time, seq: atSeconds, prev: '', event: 'decision', client: 'healer', policy: 'p', method: 'GET', path: '/' },
+    ...{ operation, verdict: 'allow', rule: `allow.${operation}`, ...fields },
+  }
+}
+
+/** What came of the decision `of`. */
+export function outcomeLine(of: number, fields: LineFields = {}): LineFields {
+  const time = new Date(NOW_MS + of * 1000).toISOString()
+  return { v: 1, time, seq: of, prev: '', event: 'outcome', of, status: 204, bytes: 0, ms: 1, ...fields }
+}
+
+/** The container of a change. */
+export const changed = (name: string, state = 'running') => ({
+  target: { id: containerId(name === 'web' ? 'aa' : 'bb'), name, state, startedAt: '2024-01-01T00:00:00Z' },
+})
+
+/** A file with these lines; a text stands as it is. */
+export function auditFile(owner: Owner, lines: readonly (LineFields | string)[], end = '\n'): string {
+  const file = join(temporaryDirectory(owner), 'audit.jsonl')
+  writeFileSync(file, lines.map((line) => (typeof line === 'string' ? line : asciiJson(line))).join('\n') + end)
+  return file
+}
