@@ -5,13 +5,14 @@ import { auditCommand } from './commands/audit-command.ts'
 import { healthcheckCommand } from './commands/healthcheck-command.ts'
 import { EXIT_FAILED, EXIT_USAGE } from './commands/options.ts'
 import { serveCommand } from './commands/serve-command.ts'
+import { suggestCommand } from './commands/suggest-command.ts'
 import { PolicyFileError } from './policy/load-policy.ts'
 import { VERSION } from './version.ts'
 
 const program = new Command('postern-proxy')
   .description('A least-privilege proxy for the Docker Engine API: it lets through what a policy names, and nothing else.')
   .version(VERSION)
-for (const command of [serveCommand(), healthcheckCommand(), auditCommand()]) program.addCommand(command)
+for (const command of [serveCommand(), healthcheckCommand(), auditCommand(), suggestCommand()]) program.addCommand(command)
 exitAsDocumented(program)
 
 /** Commander would exit with 1 where the command line is wrong. */

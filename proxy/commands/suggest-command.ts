@@ -1,0 +1,61 @@
+// `postern-proxy suggest`: what it is asked, its files, its words.
+import { Command } from 'commander'
+import { printable } from '../audit/printable.ts'
+import { readRecords } from '../audit/read-records.ts'
+import { createGathering, type GatherOptions } from '../suggest/gather.ts'
+import { suggestPolicy } from '../suggest/suggest-policy.ts'
+import { EXIT_FAILED } from './options.ts'
+
+type SuggestOptions = GatherOptions & { readonly client?: string }
+
+export function suggestCommand(): Command {
+  return new Command('suggest')
+    .description('write the smallest policy under which the recorded requests would have passed')
+    .argument('[audit...]', 'audit files, the oldest first')
+    .option('--client <name>', 'whose requests; required where the files hold several clients')
+    .option('--refused', 'take the requests that were refused as well')
+    .option('--root-equivalent', 'take those that amount to root on the host as well')
+    .addHelpText(
+      'after',
+      `
+To find out what a client needs, serve it for a while with --observe, and suggest a policy from what that recorded. Without
+--refused and --root-equivalent, what was refused and what amounts to root is told in comments and not granted.
+
+Examples:
+  $ postern-proxy suggest audit.jsonl > client.yaml
+  $ postern-proxy suggest --client traefik audit.1.jsonl audit.jsonl > traefik.yaml`,
+    )
+    .action(async (files: string[], options: SuggestOptions, command: Command) => {
+      if (files.length === 0) command.error('error: name at least one audit file')
+      await suggestFromAudit(files, options, command)
+    })
+}
+
+async function suggestFromAudit(files: readonly string[], options: SuggestOptions, command: Command): Promise<void> {
+  const { add, clients } = createGathering(options)
+  for await (const record of readRecords(files, note)) add(record)
+  const names = [...clients.keys()].sort().join(', ')
+  if (options.client === undefined && clients.size > 1)
+    command.error(`error: the files hold several clients, and a policy is for one; give --client, one of ${names}`)
+  const client = options.client ?? names
+  const gathered = clients.get(client)
+  if (!gathered) {
+    end(clients.size === 0 ? 'no request is recorded' : `no request of ${client} is recorded; recorded are ${names}`)
+    return
+  }
+  const { text, taken, leftOut } = suggestPolicy(client, gathered)
+  for (const line of leftOut) note(`not granted: ${line}`)
+  const root = [...new Set(taken.flatMap(({ request }) => (request.operation.kind === 'root' ? request.operation.id : [])))]
+  if (root.length > 0) note(`THE POLICY GRANTS WHAT AMOUNTS TO ROOT ON THE HOST: ${root.join(', ')}`)
+  if (text === undefined) end(`nothing recorded of ${client} is left to suggest a policy from`)
+  else process.stdout.write(text)
+}
+
+function note(text: string): void {
+  process.stderr.write(`note: ${printable(text)}\n`)
+}
+
+function end(why: string): void {
+  process.stderr.write(`postern-proxy: ${printable(why)}\n`)
+  process.exitCode = EXIT_FAILED
+}
