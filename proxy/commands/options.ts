@@ -9,10 +9,10 @@ export const EXIT_FAILED = 1
 export const EXIT_USAGE = 2
 
 /** For commander: a thrown sentence becomes a usage error. */
-export function argument<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
+export function argument<T, Given = string>(parse: (given: Given) => T): (given: Given) => T {
+  return (given) => {
     try {
-      return parse(text)
+      return parse(given)
     } catch (error) {
       throw new InvalidArgumentError((error as Error).message)
     }

@@ -3,10 +3,15 @@ import { Command } from 'commander'
 import { printable } from '../audit/printable.ts'
 import { readRecords } from '../audit/read-records.ts'
 import { createGathering, type GatherOptions } from '../suggest/gather.ts'
+import { suggestFromTecnativa } from '../suggest/suggest-from-tecnativa.ts'
 import { suggestPolicy } from '../suggest/suggest-policy.ts'
-import { EXIT_FAILED } from './options.ts'
+import { parseTecnativa } from '../suggest/tecnativa-variables.ts'
+import { argument, EXIT_FAILED } from './options.ts'
 
-type SuggestOptions = GatherOptions & { readonly client?: string }
+/** As a policy has it. */
+const CLIENT_NAME = /^[a-z][a-z0-9-]{0,31}$/
+
+type SuggestOptions = GatherOptions & { readonly client?: string; readonly tecnativa?: readonly string[] }
 
 export function suggestCommand(): Command {
   return new Command('suggest')
@@ -15,6 +20,7 @@ export function suggestCommand(): Command {
     .option('--client <name>', 'whose requests; required where the files hold several clients')
     .option('--refused', 'take the requests that were refused as well')
     .option('--root-equivalent', 'take those that amount to root on the host as well')
+    .option('--tecnativa <setting...>', 'instead of audit files: the variables of docker-socket-proxy, such as CONTAINERS=1')
     .addHelpText(
       'after',
       `
@@ -23,11 +29,15 @@ To find out what a client needs, serve it for a while with --observe, and sugges
 
 Examples:
   $ postern-proxy suggest audit.jsonl > client.yaml
-  $ postern-proxy suggest --client traefik audit.1.jsonl audit.jsonl > traefik.yaml`,
+  $ postern-proxy suggest --client traefik audit.1.jsonl audit.jsonl > traefik.yaml
+  $ postern-proxy suggest --tecnativa CONTAINERS=1 ALLOW_RESTARTS=1 > client.yaml`,
     )
     .action(async (files: string[], options: SuggestOptions, command: Command) => {
-      if (files.length === 0) command.error('error: name at least one audit file')
-      await suggestFromAudit(files, options, command)
+      const { tecnativa } = options
+      if (tecnativa ? files.length > 0 : files.length === 0)
+        command.error('error: name at least one audit file, or --tecnativa with settings')
+      if (tecnativa) suggestFromSettings(tecnativa, options, command)
+      else await suggestFromAudit(files, options, command)
     })
 }
 
@@ -48,6 +58,15 @@ async function suggestFromAudit(files: readonly string[], options: SuggestOption
   const root = [...new Set(taken.flatMap(({ request }) => (request.operation.kind === 'root' ? request.operation.id : [])))]
   if (root.length > 0) note(`THE POLICY GRANTS WHAT AMOUNTS TO ROOT ON THE HOST: ${root.join(', ')}`)
   if (text === undefined) end(`nothing recorded of ${client} is left to suggest a policy from`)
+  else process.stdout.write(text)
+}
+
+function suggestFromSettings(settings: readonly string[], options: SuggestOptions, command: Command): void {
+  const { client = 'client' } = options
+  if (!CLIENT_NAME.test(client))
+    command.error(`error: “${printable(client)}” is no name for a client; give a short one in lower case`)
+  const text = suggestFromTecnativa(client, argument(parseTecnativa)(settings), options)
+  if (text === undefined) end('nothing was open there that a policy can allow')
   else process.stdout.write(text)
 }
 
