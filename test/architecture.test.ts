@@ -107,7 +107,7 @@ await t.test('the page has its rules', async (t) => {
   t.same(rules.programs, ['proxy', 'healer', 'sample-app'])
   t.same(
     rules.pure.map(({ folder }) => folder),
-    ['proxy/request', 'proxy/policy', 'proxy/show', 'healer/health', 'healer/settings'],
+    ['proxy/request', 'proxy/policy', 'proxy/show', 'proxy/suggest', 'healer/health', 'healer/settings'],
   )
   t.same(rules.packages, [
     { name: 'dockerode', file: 'healer/docker/dockerode.ts' },

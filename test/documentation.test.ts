@@ -12,7 +12,9 @@ import { createHealerMetrics } from '../healer/serve/metrics.ts'
 import { VARIABLES } from '../healer/settings/environment.ts'
 import { LABELS } from '../healer/settings/labels.ts'
 import { AUDIT_EVENTS, auditLineSchema } from '../proxy/audit/audit-line.ts'
+import { readRecords } from '../proxy/audit/read-records.ts'
 import { KINDS_PER_HOUR } from '../proxy/audit/repeats.ts'
+import { createReport, renderReport } from '../proxy/audit/report.ts'
 import { parsePolicy } from '../proxy/policy/parse-policy.ts'
 import { CONTAINER_STATES } from '../proxy/policy/policy.ts'
 import { renderPolicyErrors } from '../proxy/policy/policy-error.ts'
@@ -20,6 +22,7 @@ import { policySchema } from '../proxy/policy/schema.ts'
 import { CATALOGUE, MEANT_WHEN_ABSENT } from '../proxy/request/catalogue.ts'
 import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
 import { createProxyMetrics } from '../proxy/serve/metrics.ts'
+import { A_DAY, auditFile } from './proxy/support/audit-lines.ts'
 import { firstColumn, readPage, tableRows, words } from './support/pages.ts'
 
 const healer = readPage('healer.md')
@@ -39,12 +42,9 @@ await t.test('the healer’s commands', async (t) => {
 })
 
 await t.test('the proxy’s commands, flags and their environment variables', async (t) => {
-  t.same(
-    firstColumn(proxy, 'Commands').map((cell) => cell.split(' ')[1]),
-    commandsOf('proxy'),
-  )
+  t.same([...new Set(firstColumn(proxy, 'Commands').map((cell) => cell.split(' ')[1]))], commandsOf('proxy'))
   const flags = new Map<string, string | undefined>()
-  for (const command of commandsOf('proxy')) {
+  for (const command of commandsOf('proxy').filter((name) => name !== 'suggest')) {
     const text = help('proxy', command ?? '').replace(/\n {10,}/g, ' ')
     for (const [, flag = '', words = ''] of text.matchAll(/^ {2}(--[a-z-]+) <(.*)$/gm))
       flags.set(flag, /env: (\w+)/.exec(words)?.[1])
@@ -79,6 +79,30 @@ await t.test('the events and the fields of the audit log', async (t) => {
   const fields = new Set(auditLineSchema.options.flatMap((line) => Object.keys(line.shape)))
   for (const field of documented) t.ok(fields.has(field), `${field} is a field`)
   t.match(page, `${KINDS_PER_HOUR.refused} different refused requests of a client, and ${KINDS_PER_HOUR.passed}`)
+})
+
+await t.test('the commands about audit files, and the flags of suggest and audit report', async (t) => {
+  const ofAudit = [...help('proxy', 'audit').matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1])
+  t.same(
+    firstColumn(proxy, 'Commands').flatMap((cell) => /^postern-proxy audit (\w+) /.exec(cell)?.[1] ?? []),
+    ofAudit,
+  )
+  const flagsOf = (...command: string[]) => [...help('proxy', ...command).matchAll(/^ {2}(--[a-z-]+)/gm)].map((match) => match[1])
+  t.same(
+    firstColumn(proxy, 'A policy from what was recorded')
+      .filter((cell) => cell.startsWith('--'))
+      .map((cell) => cell.split(' ')[0]),
+    flagsOf('suggest').filter((flag) => flag !== '--help'),
+  )
+  t.same(flagsOf('audit', 'report'), ['--json'])
+  t.match(readFileSync('docs/audit.md', 'utf8'), '`--json`')
+})
+
+await t.test('the report that the page shows is one', async (t) => {
+  const [, shown = ''] = /^## To sum it up$.*?^```text\n(.*?)^```$/ms.exec(readFileSync('docs/audit.md', 'utf8')) ?? []
+  const { add, report } = createReport()
+  for await (const record of readRecords([auditFile(t, A_DAY)], () => undefined)) add(record)
+  t.equal(shown, renderReport(report()))
 })
 
 await t.test('the healer’s variables with their defaults', async (t) => {

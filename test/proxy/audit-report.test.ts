@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { readRecords } from '../../proxy/audit/read-records.ts'
 import { createReport, renderReport, renderReportJson } from '../../proxy/audit/report.ts'
-import { auditFile, changed, decisionLine, type LineFields, outcomeLine } from './support/audit-lines.ts'
+import { A_DAY, auditFile, changed, decisionLine, denied, type LineFields, outcomeLine } from './support/audit-lines.ts'
 import { runProgram } from './support/proxy-process.ts'
 import { startProxy } from './support/start-proxy.ts'
 
@@ -15,23 +15,8 @@ async function reportOf(files: readonly string[]) {
 
 const reportOn = (t: Test, lines: readonly (LineFields | string)[], end?: string) => reportOf([auditFile(t, lines, end)])
 
-const denied = (rule: string, reason: string) => ({ verdict: 'deny', rule, reason, status: 403 })
-
-const DAY = [
-  { v: 1, time: '2024-06-01T12:00:00Z', seq: 1, prev: '', event: 'log', key: 'k' },
-  decisionLine('SystemPing', 2, { status: 200, count: 40, since: '2024-06-01T11:00:00Z' }),
-  decisionLine('ContainerRestart', 3, changed('web')),
-  outcomeLine(3),
-  decisionLine('ContainerRestart', 4, changed('web')),
-  outcomeLine(4, { status: 500, left: 'exited' }),
-  decisionLine('ContainerRestart', 5, changed('db')),
-  decisionLine('ContainerCreate', 6, denied('policy.operation', 'ContainerCreate is not allowed to healer')),
-  decisionLine('', 7, { operation: undefined, client: 'other', ...denied('operation.unknown', 'no operation') }),
-  decisionLine('', 8, { operation: undefined, path: undefined, various: true, count: 900, ...denied('request.path', 'no name') }),
-]
-
 t.test('a day in the log: rows by client and operation, a total, and refusals by rule', async (t) => {
-  const { report } = await reportOn(t, DAY)
+  const { report } = await reportOn(t, A_DAY)
   t.equal(
     renderReport(report),
     `client  operation         target  allowed  refused  failed  last
@@ -137,7 +122,7 @@ t.test('what a proxy records is what is reported', async (t) => {
 })
 
 t.test('the command prints it, or ends with 1 or 2', async (t) => {
-  const file = auditFile(t, DAY)
+  const file = auditFile(t, A_DAY)
   const run = (...args: string[]) => runProgram(t, ['audit', 'report', ...args], { asRoot: true })
   const runs = await Promise.all([run(file), run('--json', file), run(`${file}.none`), run(), run(auditFile(t, ['x']))])
   t.match(runs[0], { code: 0, stdout: /^client .*\ntotal .*refused, by rule:/s, stderr: '' })

@@ -28,6 +28,22 @@ export const changed = (name: string, state = 'running') => ({
   target: { id: containerId(name === 'web' ? 'aa' : 'bb'), name, state, startedAt: '2024-01-01T00:00:00Z' },
 })
 
+export const denied = (rule: string, reason: string) => ({ verdict: 'deny', rule, reason, status: 403 })
+
+/** Two clients, of whom one was refused much; a restart that failed. docs/audit.md shows the report on it. */
+export const A_DAY: readonly LineFields[] = [
+  { v: 1, time: '2024-06-01T12:00:00Z', seq: 1, prev: '', event: 'log', key: 'k' },
+  decisionLine('SystemPing', 2, { status: 200, count: 40, since: '2024-06-01T11:00:00Z' }),
+  decisionLine('ContainerRestart', 3, changed('web')),
+  outcomeLine(3),
+  decisionLine('ContainerRestart', 4, changed('web')),
+  outcomeLine(4, { status: 500, left: 'exited' }),
+  decisionLine('ContainerRestart', 5, changed('db')),
+  decisionLine('ContainerCreate', 6, denied('policy.operation', 'ContainerCreate is not allowed to healer')),
+  decisionLine('', 7, { operation: undefined, client: 'other', ...denied('operation.unknown', 'no operation') }),
+  decisionLine('', 8, { operation: undefined, path: undefined, various: true, count: 900, ...denied('request.path', 'no name') }),
+]
+
 /** A file with these lines; a text stands as it is. */
 export function auditFile(owner: Owner, lines: readonly (LineFields | string)[], end = '\n'): string {
   const file = join(temporaryDirectory(owner), 'audit.jsonl')
