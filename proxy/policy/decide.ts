@@ -57,6 +57,7 @@ export function decide(policy: Policy, request: ApiRequest, known: Known, ledger
       403,
       'policy.operation',
       `${operation.id} is not allowed to ${policy.client}; the policy would need it under \`allow:\``,
+      ['allow'],
     )
   }
   const badQuery = checkQuery(policy, request, rule)
@@ -75,7 +76,7 @@ export function decide(policy: Policy, request: ApiRequest, known: Known, ledger
 
 /** The one answer for hidden, missing and ambiguous. */
 export function noSuchContainer(request: ApiRequest): Refusal {
-  return refuse(404, 'policy.scope', `No such container: ${request.container}`)
+  return refuse(404, 'policy.scope', `No such container: ${request.container}`, ['scope'])
 }
 
 function decideWrite(
@@ -96,7 +97,8 @@ function decideWrite(
   const isLeftExited = id === 'ContainerRestart' && target.state === 'exited' && target.failedToStart
   const judged = isLeftExited ? [target, { ...target, state: 'running' }] : [target]
   if (rule.when.length > 0 && !rule.when.some((condition) => judged.some((each) => matchesCondition(condition, each)))) {
-    return refuse(409, 'policy.when', `${id}: ${name} is ${target.state}, which is not what \`when:\` asks for`)
+    const reason = `${id}: ${name} is ${target.state}, which is not what \`when:\` asks for`
+    return refuse(409, 'policy.when', reason, ['allow', id, 'when'])
   }
   return decideCharge(policy, request, rule, ledger, nowMs, target)
 }
@@ -141,6 +143,7 @@ function checkQuery(policy: Policy, request: ApiRequest, rule: Rule): Refusal | 
         403,
         'policy.query',
         `${id}: the query “${key}” ${wrong} under \`allow: ${id}: query:\` of ${policy.client}'s policy`,
+        ['allow', id, 'query', key],
       )
     }
   }
@@ -153,6 +156,7 @@ function checkQuery(policy: Policy, request: ApiRequest, rule: Rule): Refusal | 
       403,
       'policy.query',
       `${id}: without the query “${key}” it means ${meant ?? 'all there is'}, which is not listed under \`allow: ${id}: query:\` of ${policy.client}'s policy`,
+      ['allow', id, 'query', key],
     )
   }
   return undefined
@@ -219,7 +223,7 @@ function checkBudget({ budget }: Rule, charge: Charge, ledger: readonly Charge[]
   const { limit, whose, retryAfterSeconds } = first
   const amount = `${limit.count} in ${limit.windowMs / 1000} s`
   const reason = `${operation}: the budget ${whose} is spent (${amount}); try again in ${retryAfterSeconds} s`
-  return { ...refuse(429, 'policy.budget', reason), retryAfterSeconds }
+  return { ...refuse(429, 'policy.budget', reason, ['allow', operation, 'budget']), retryAfterSeconds }
 }
 
 /** Milliseconds until one more charge fits into the window; 0 if it fits now. */

@@ -40,8 +40,10 @@ export type Refusal = {
   readonly reason: string
   /** Whole seconds until the same request could pass; sent as `Retry-After`. */
   readonly retryAfterSeconds?: number
+  /** Where it was the policy that refused: the path to what in it did, or to where it would have to allow. */
+  readonly at?: readonly string[]
 }
 
-export function refuse(status: Refusal['status'], rule: RefusalRule, reason: string): Refusal {
-  return { verdict: 'deny', status, rule, reason }
+export function refuse(status: Refusal['status'], rule: RefusalRule, reason: string, at?: readonly string[]): Refusal {
+  return { verdict: 'deny', status, rule, reason, ...(at === undefined ? {} : { at }) }
 }

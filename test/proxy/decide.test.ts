@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Known } from '../../proxy/policy/decide.ts'
 import { containerId } from './support/containers.ts'
-import { decideLine, inList, inspected, inWords, NOW_MS } from './support/deciding.ts'
+import { decideLine, inList, inspected, inWords, NOW_MS, restartCharge } from './support/deciding.ts'
 import { healerPolicy, policyOf, policyText } from './support/policies.ts'
 
 const RESTART = 'POST /containers/web/restart'
@@ -192,4 +192,22 @@ t.test('a refusal tells the client’s log what to do', async (t) => {
     [inspected({ isProtected: true }), /web is a part of Postern; no policy can allow a change to it/],
   ]
   for (const [known, reason] of reasons) t.match(decideLine(policy, RESTART, known), { reason })
+})
+
+const places: readonly (readonly [line: string, over: Parameters<typeof inspected>[0], at: readonly string[] | undefined])[] = [
+  ['POST /containers/create', {}, ['allow']],
+  ['POST /containers/web/restart?t=61', {}, ['allow', 'ContainerRestart', 'query', 't']],
+  ['POST /containers/web/restart', { labels: {} }, ['scope']],
+  ['POST /containers/web/restart', { state: 'exited' }, ['allow', 'ContainerRestart', 'when']],
+  ['POST /containers/web/restart', { isBusy: true }, undefined],
+]
+
+t.test('a refusal names the place in the policy that refuses, where it is the policy', async (t) => {
+  for (const [line, over, at] of places) {
+    const decision = decideLine(healerPolicy(), line, inspected(over))
+    t.same(decision.verdict === 'deny' ? decision.at : 'not refused', at, `${line} ${at?.join('.')}`)
+  }
+  const spent = Array.from({ length: 5 }, () => restartCharge())
+  const decision = decideLine(healerPolicy(), 'POST /containers/web/restart', inspected(), spent)
+  t.match(decision, { rule: 'policy.budget', at: ['allow', 'ContainerRestart', 'budget'] })
 })
