@@ -1,6 +1,7 @@
 // The documentation is held to the code: every command, flag, setting, label, metric, refusal and policy key is in it, and what
 // it lists exists.
-import { execFileSync } from 'node:child_process'
+
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -15,6 +16,8 @@ import { AUDIT_EVENTS, auditLineSchema } from '../proxy/audit/audit-line.ts'
 import { readRecords } from '../proxy/audit/read-records.ts'
 import { KINDS_PER_HOUR } from '../proxy/audit/repeats.ts'
 import { createReport, renderReport } from '../proxy/audit/report.ts'
+import { checkPolicy, renderChecked } from '../proxy/check/check.ts'
+import { WARNINGS } from '../proxy/check/warnings.ts'
 import { parsePolicy } from '../proxy/policy/parse-policy.ts'
 import { CONTAINER_STATES } from '../proxy/policy/policy.ts'
 import { renderPolicyErrors } from '../proxy/policy/policy-error.ts'
@@ -23,6 +26,7 @@ import { CATALOGUE, MEANT_WHEN_ABSENT } from '../proxy/request/catalogue.ts'
 import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
 import { createProxyMetrics } from '../proxy/serve/metrics.ts'
 import { A_DAY, auditFile } from './proxy/support/audit-lines.ts'
+import { listed } from './proxy/support/containers.ts'
 import { firstColumn, readPage, tableRows, words } from './support/pages.ts'
 
 const healer = readPage('healer.md')
@@ -46,7 +50,7 @@ await t.test('the proxy’s commands, flags and their environment variables', as
   const flags = new Map<string, string | undefined>()
   for (const command of commandsOf('proxy').filter((name) => name !== 'suggest')) {
     const text = help('proxy', command ?? '').replace(/\n {10,}/g, ' ')
-    for (const [, flag = '', words = ''] of text.matchAll(/^ {2}(--[a-z-]+) <(.*)$/gm))
+    for (const [, flag = '', words = ''] of text.matchAll(/^ {2}(--[a-z-]+) (.*)$/gm))
       flags.set(flag, /env: (\w+)/.exec(words)?.[1])
   }
   t.same(
@@ -55,7 +59,10 @@ await t.test('the proxy’s commands, flags and their environment variables', as
       .sort(),
     [...flags.keys()].sort(),
   )
-  for (const [flag, variable] of flags) t.match(proxy, new RegExp(`\\| \`${flag} [A-Z:]+\` \\| \`${variable}\` \\|`), flag)
+  for (const [flag, variable] of flags) {
+    const cell = variable === undefined ? 'none' : `\`${variable}\``
+    t.match(proxy, new RegExp(`\\| \`${flag}(?: [A-Z:]+)?\` \\| ${cell} \\|`), flag)
+  }
 })
 
 await t.test('the flags of audit verify, and what it says', async (t) => {
@@ -174,6 +181,34 @@ await t.test('a mistake in a policy is told as the page shows it', async (t) => 
   const text = readFileSync('policies/healer.yaml', 'utf8').replace('- Status\n', '- Stauts\n')
   const parsed = parsePolicy(text, 'healer.yaml')
   t.ok('errors' in parsed && policies.includes(`\`\`\`\n${renderPolicyErrors('healer.yaml', text, parsed.errors)}\n\`\`\``))
+})
+
+await t.test('the warnings of check', async (t) => {
+  t.same(firstColumn(proxy, 'What a policy allows').sort(), [...WARNINGS].sort())
+})
+
+await t.test('check says what the page shows', async (t) => {
+  const shown = [...proxy.matchAll(/^```\n\$ postern-proxy ([^\n]*)\n(.*?)```$/gms)]
+  t.same(
+    shown.map(([, line = '']) => line.split(' ')[0]),
+    ['check'],
+  )
+  for (const [, line = '', output = ''] of shown) {
+    const args = (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ''))
+    const { stdout } = spawnSync(process.execPath, ['--import=tsx', 'proxy/main.ts', ...args], { encoding: 'utf8' })
+    t.equal(stdout, output, line)
+  }
+})
+
+await t.test('check tells of containers as the page shows it', async (t) => {
+  const text = readFileSync('policies/healer.yaml', 'utf8')
+  const parsed = parsePolicy(text, 'healer.yaml')
+  if ('errors' in parsed) throw new Error('the shipped policy is not valid')
+  const containers = Object.entries({ api: { monitored: 'true' }, db: {}, web: { monitored: 'True', Autoheal: 'true' } }).map(
+    ([name, labels]) => listed({ names: [name], labels: { ...labels } }),
+  )
+  const rendered = renderChecked(checkPolicy('healer.yaml', parsed.policy, text, containers))
+  t.ok(proxy.includes(`\`\`\`\n${rendered.slice(rendered.indexOf('Containers of'))}\`\`\``))
 })
 
 await t.test('the refusals', async (t) => {

@@ -34,6 +34,7 @@ export const metricsOption = () =>
   new Option('--metrics <address>', 'where to serve /metrics and /healthz')
     .env('POSTERN_METRICS')
     .argParser(argument(parseUnixAddress))
+export const jsonOption = () => new Option('--json', 'print JSON, for programs')
 
 /** `8m`: bytes, in k, m or g as Docker has them for its logs. Throws a sentence that says what is wrong. */
 export function parseSize(text: string): number {

@@ -23,6 +23,14 @@ export async function listInScope(engine: Engine, scope: readonly Selector[]): P
   return keepInScope(parseJson(answer.body), scope).map(({ listed }) => listed)
 }
 
+/** All containers that the Engine has. Throws `EngineError`. */
+export function listAll(engine: Engine): Promise<readonly Listed[]> {
+  return listInScope(engine, [ANY])
+}
+
+/** Asks for nothing, so every container matches. No policy can have it. */
+const ANY: Selector = {}
+
 /** Of an Engine's list, the elements in scope; what has not the shape of a container is left out. */
 export function keepInScope(list: unknown, scope: readonly Selector[]): readonly { element: object; listed: Listed }[] {
   if (!Array.isArray(list)) throw new EngineError('answer', "the Engine's list of containers is no list")

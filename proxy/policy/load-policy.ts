@@ -14,14 +14,22 @@ export class PolicyFileError extends Error {
   }
 }
 
+/** A policy with the text it was read from. */
+export type PolicySource = { readonly policy: Policy; readonly text: string }
+
 /** The policy in `file`, whose own tests hold. Throws `PolicyFileError`. */
 export async function loadPolicy(file: string): Promise<Policy> {
+  const { policy } = await loadPolicySource(file)
+  return policy
+}
+
+export async function loadPolicySource(file: string): Promise<PolicySource> {
   const text = await readText(file)
   const parsed = parsePolicy(text, basename(file))
   if ('errors' in parsed) throw new PolicyFileError(renderPolicyErrors(file, text, parsed.errors))
   const failed = runPolicyTests(parsed.policy)
   if (failed.length > 0) throw new PolicyFileError(renderPolicyErrors(file, text, failed))
-  return parsed.policy
+  return { policy: parsed.policy, text }
 }
 
 async function readText(file: string): Promise<string> {

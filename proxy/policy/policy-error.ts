@@ -30,6 +30,6 @@ function renderError(file: string, text: string, { offset, length, message }: Po
 }
 
 /** Nothing in a policy moves the cursor of the person who reads the error. */
-function printable(line: string): string {
+export function printable(line: string): string {
   return line.replace(/[^\t\P{C}]/gu, '\ufffd')
 }

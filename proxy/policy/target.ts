@@ -33,7 +33,7 @@ export type Target = Listed & {
   readonly failedToStart: boolean
 }
 
-const COMPOSE_PROJECT = 'com.docker.compose.project'
+export const COMPOSE_PROJECT = 'com.docker.compose.project'
 
 export function matchesSelector(selector: Selector, container: Listed): boolean {
   const { labels = {}, names, project } = selector
