@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { auditCommand } from './commands/audit-command.ts'
 import { checkCommand } from './commands/check-command.ts'
+import { explainCommand } from './commands/explain-command.ts'
 import { healthcheckCommand } from './commands/healthcheck-command.ts'
 import { EXIT_FAILED, EXIT_USAGE } from './commands/options.ts'
 import { serveCommand } from './commands/serve-command.ts'
@@ -13,7 +14,7 @@ import { VERSION } from './version.ts'
 const program = new Command('postern-proxy')
   .description('A least-privilege proxy for the Docker Engine API: it lets through what a policy names, and nothing else.')
   .version(VERSION)
-for (const command of [serveCommand(), checkCommand(), suggestCommand(), auditCommand(), healthcheckCommand()])
+for (const command of [serveCommand(), checkCommand(), explainCommand(), suggestCommand(), auditCommand(), healthcheckCommand()])
   program.addCommand(command)
 exitAsDocumented(program)
 

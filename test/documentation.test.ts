@@ -187,11 +187,11 @@ await t.test('the warnings of check', async (t) => {
   t.same(firstColumn(proxy, 'What a policy allows').sort(), [...WARNINGS].sort())
 })
 
-await t.test('check says what the page shows', async (t) => {
+await t.test('check and explain say what the page shows', async (t) => {
   const shown = [...proxy.matchAll(/^```\n\$ postern-proxy ([^\n]*)\n(.*?)```$/gms)]
   t.same(
     shown.map(([, line = '']) => line.split(' ')[0]),
-    ['check'],
+    ['check', 'explain', 'explain'],
   )
   for (const [, line = '', output = ''] of shown) {
     const args = (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ''))

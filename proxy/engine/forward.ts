@@ -2,16 +2,21 @@
 import type { Approved } from '../policy/decide.ts'
 import { operationOf } from '../request/catalogue.ts'
 import { filtersParameter, scopeFilters } from './containers.ts'
-import { type Engine, type EngineAnswer, READ_TIMEOUT_MS } from './engine.ts'
+import { type Engine, type EngineAnswer, type EngineRequest, READ_TIMEOUT_MS } from './engine.ts'
 
 /** A restart takes as long as the container's own stop timeout and its start; beyond this it is given up, not the restart. */
 const WRITE_TIMEOUT_MS = 15 * 60_000
 
 /** Sends what was approved. Throws `EngineError`. */
 export function forward(engine: Engine, approved: Approved): Promise<EngineAnswer> {
+  return engine.ask(engineRequest(approved))
+}
+
+/** The request that goes to the Engine for `approved`. */
+export function engineRequest(approved: Approved): EngineRequest {
   const { method, kind } = operationOf(approved.operation)
   const isRead = kind === 'reads'
-  return engine.ask({ method, path: requestPath(approved), isRead, timeoutMs: isRead ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS })
+  return { method, path: requestPath(approved), isRead, timeoutMs: isRead ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS }
 }
 
 /** The request target that goes to the Engine. */

@@ -24,11 +24,17 @@ export async function loadPolicy(file: string): Promise<Policy> {
 }
 
 export async function loadPolicySource(file: string): Promise<PolicySource> {
+  const source = await readPolicySource(file)
+  const failed = runPolicyTests(source.policy)
+  if (failed.length > 0) throw new PolicyFileError(renderPolicyErrors(file, source.text, failed))
+  return source
+}
+
+/** As `loadPolicySource`, but whether its tests hold is not asked: for explaining why one does not. */
+export async function readPolicySource(file: string): Promise<PolicySource> {
   const text = await readText(file)
   const parsed = parsePolicy(text, basename(file))
   if ('errors' in parsed) throw new PolicyFileError(renderPolicyErrors(file, text, parsed.errors))
-  const failed = runPolicyTests(parsed.policy)
-  if (failed.length > 0) throw new PolicyFileError(renderPolicyErrors(file, text, failed))
   return { policy: parsed.policy, text }
 }
 

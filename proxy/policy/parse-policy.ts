@@ -5,9 +5,9 @@ import { type Document, isMap, isPair, isScalar, parseDocument, visit } from 'ya
 import type { z } from 'zod'
 import { CATALOGUE, type OperationId } from '../request/catalogue.ts'
 import { nearest } from './nearest.ts'
-import type { Policy, PolicyTest, Rule } from './policy.ts'
+import type { Given, Policy, PolicyTest, Rule } from './policy.ts'
 import type { PolicyError, Span } from './policy-error.ts'
-import { notForThisOperation, policySchema, type RawPolicy } from './schema.ts'
+import { givenSchema, notForThisOperation, policySchema, type RawPolicy } from './schema.ts'
 
 export type ParsedPolicy = { readonly policy: Policy } | { readonly errors: readonly PolicyError[] }
 
@@ -145,14 +145,35 @@ function buildPolicy(raw: RawPolicy, file: string, hash: string, testSpan: (inde
   }
   const tests = (raw.tests ?? []).map((test, index): PolicyTest => {
     const [method = '', target = ''] = (test.allow ?? test.deny ?? '').split(' ')
-    const { labels = {}, name, state } = test.given ?? {}
     return {
       expect: test.allow === undefined ? 'deny' : 'allow',
       method,
       target,
-      given: { labels, ...(name === undefined ? {} : { name }), ...(state === undefined ? {} : { state }) },
+      given: buildGiven(test.given ?? {}),
       at: testSpan(index),
     }
   })
   return { client: raw.client, scope: raw.scope, allow, tests, file, hash }
+}
+
+function buildGiven({ labels = {}, name, state }: z.infer<typeof givenSchema>): Given {
+  return { labels, ...(name === undefined ? {} : { name }), ...(state === undefined ? {} : { state }) }
+}
+
+/** Reads `text` as what stands under `given:` in a policy's test. Throws a sentence that says what is wrong. */
+export function parseGiven(text: string): Given {
+  const document = parseDocument(text, { prettyErrors: false, version: '1.2', merge: false })
+  const [unreadable] = [...syntaxErrors(document, text), ...refuseByConstruction(document)]
+  if (unreadable) throw new Error(unreadable.message)
+  const result = givenSchema.safeParse(document.toJS())
+  if (result.success) return buildGiven(result.data)
+  throw new Error(result.error.issues.flatMap(explainGiven).join('; '))
+}
+
+function explainGiven(issue: z.core.$ZodIssue): readonly string[] {
+  if (issue.code !== 'unrecognized_keys') return [[...issue.path.map(String), issue.message].join(': ')]
+  return issue.keys.map((key) => {
+    const near = nearest(key, Object.keys(givenSchema.shape))
+    return `${key}: unknown; ${near === undefined ? issue.message : `did you mean ${near}?`}`
+  })
 }

@@ -70,11 +70,14 @@ export type PolicyTest = {
   readonly expect: 'allow' | 'deny'
   readonly method: string
   readonly target: string
-  readonly given: {
-    readonly labels: Readonly<Record<string, string>>
-    readonly name?: string
-    readonly state?: ContainerState
-  }
+  readonly given: Given
   /** Where it stands in the policy's text. */
   readonly at: Span
+}
+
+/** What is said of a container that does not exist. */
+export type Given = {
+  readonly labels: Readonly<Record<string, string>>
+  readonly name?: string
+  readonly state?: ContainerState
 }

@@ -2,7 +2,7 @@
 import { readRequest } from '../request/read-request.ts'
 import type { RefusalRule } from '../request/refusal.ts'
 import { decide } from './decide.ts'
-import type { Policy, PolicyTest } from './policy.ts'
+import type { Given, Policy, PolicyTest } from './policy.ts'
 import type { PolicyError } from './policy-error.ts'
 import { parseContainerId, type Target } from './target.ts'
 
@@ -30,14 +30,14 @@ function runTest(policy: Policy, test: PolicyTest): { verdict: 'allow' | 'deny' 
       ? { verdict: 'no request', words: request.reason }
       : { verdict: 'deny', words: `it is refused: ${request.reason}` }
   }
-  const container = givenContainer(test, request.container ?? '')
+  const container = givenContainer(test.given, request.container ?? '')
   const decision = decide(policy, request, { target: 'inspected', container }, [], 0)
   if (decision.verdict === 'allow') return { verdict: 'allow', words: 'it is allowed' }
   return { verdict: 'deny', words: `it is refused: ${decision.verdict === 'deny' ? decision.reason : 'no container is known'}` }
 }
 
 /** The container of `given`: running, without labels and named as the request names it, where the test does not say. */
-function givenContainer({ given }: PolicyTest, ref: string): Target {
+export function givenContainer(given: Given, ref: string): Target {
   const id = parseContainerId('0'.repeat(64))
   if (id === undefined) throw new Error('64 zeros are no container id')
   return {

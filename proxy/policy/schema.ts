@@ -292,7 +292,7 @@ const rootOperations = CATALOGUE.filter((operation) => operation.kind === 'root'
   ({ id }) => id,
 )
 
-const given = z
+export const givenSchema = z
   .strictObject(
     { labels: labels.optional(), name: containerName.optional(), state: state.optional() },
     { error: 'expected labels, name and state' },
@@ -302,7 +302,7 @@ const REQUEST_LINE = /^[A-Z]+ \/\S*$/
 const requestLine = text('a request').regex(REQUEST_LINE, 'expected a method and a path, such as `GET /v1.45/containers/json`')
 const test = z
   .strictObject(
-    { allow: requestLine.optional(), deny: requestLine.optional(), given: given.optional() },
+    { allow: requestLine.optional(), deny: requestLine.optional(), given: givenSchema.optional() },
     { error: 'expected a test: allow or deny, and given' },
   )
   .refine((value) => (value.allow === undefined) !== (value.deny === undefined), 'expected either allow or deny')
