@@ -112,6 +112,7 @@ t.test('what a proxy records is what is reported', async (t) => {
   const proxy = await startProxy(t)
   for (const line of ['GET /_ping', 'GET /_ping', 'POST /containers/web/restart', 'POST /containers/hidden/restart'])
     await proxy.ask(line)
+  await proxy.audit.close()
   const { report } = await reportOf([proxy.auditFile])
   t.match(report.rows, [
     { operation: 'ContainerRestart', target: '-', allowed: 0, refused: 1 },
