@@ -75,6 +75,9 @@ const lineSchemas = [
     .describe('what came of a change'),
   z.strictObject({ ...stamp, event: z.literal(['start', 'stop']), reason: z.string() }).describe('of the proxy'),
   z
+    .strictObject({ ...stamp, event: z.literal('reload'), client: z.string(), policy: z.string(), before: z.string() })
+    .describe('the client is under another policy from now on: `policy` is its hash, `before` that of the one until now'),
+  z
     .strictObject({ ...stamp, event: z.literal('log'), key: key.describe('the public key of the first seal') })
     .describe('the first line of a log'),
   z

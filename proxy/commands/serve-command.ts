@@ -14,6 +14,7 @@ type ServeFlags = CommonOptions & {
   readonly auditMaxSize: number
   readonly auditMaxFiles: number
   readonly state?: string
+  readonly observe?: true
 }
 
 export function serveCommand(): Command {
@@ -40,6 +41,12 @@ export function serveCommand(): Command {
       ),
     )
     .addOption(metricsOption())
+    .addOption(
+      new Option(
+        '--observe',
+        'let pass, and record, what policies refuse, but for what amounts to root (env: POSTERN_OBSERVE=true)',
+      ),
+    )
     .addOption(userOption())
     .action(async (given: string[], options: ServeFlags, command: Command) => {
       dropPrivileges(options.user, options.engine)
@@ -50,7 +57,8 @@ export function serveCommand(): Command {
       const policies = await Promise.all(servings.map(({ policyFile }) => loadPolicy(policyFile)))
       const log = pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } })
       await serve({
-        clients: servings.map(({ socketPath }, i) => ({ policy: policies[i] as (typeof policies)[number], socketPath })),
+        clients: servings.map((serving, i) => ({ ...serving, policy: policies[i] as (typeof policies)[number] })),
+        observe: options.observe ?? argument(parseSwitch)(process.env.POSTERN_OBSERVE ?? ''),
         engineSocket: options.engine,
         auditLog: { file: options.audit, maxBytes: options.auditMaxSize, maxFiles: options.auditMaxFiles },
         stateDirectory: options.state ?? dirname(options.audit),
@@ -59,4 +67,11 @@ export function serveCommand(): Command {
         now: Date.now,
       })
     })
+}
+
+/** Commander would take any value of a variable, `false` too, for yes. */
+function parseSwitch(text: string): boolean {
+  if (['', '0', 'false'].includes(text)) return false
+  if (['1', 'true'].includes(text)) return true
+  throw new Error(`POSTERN_OBSERVE: “${text}” is neither true nor false`)
 }

@@ -1,7 +1,7 @@
 // What the proxy itself asks the Engine about containers: those in scope, and one of them in full.
 // Never asks about a name that a client sent.
 import type { Selector } from '../policy/policy.ts'
-import { type ContainerId, inScope, type Listed, parseContainerId } from '../policy/target.ts'
+import { type ContainerId, EVERYTHING, inScope, type Listed, parseContainerId } from '../policy/target.ts'
 import { type Engine, EngineError, READ_TIMEOUT_MS } from './engine.ts'
 
 /** What an inspect tells of a container. */
@@ -25,11 +25,8 @@ export async function listInScope(engine: Engine, scope: readonly Selector[]): P
 
 /** All containers that the Engine has. Throws `EngineError`. */
 export function listAll(engine: Engine): Promise<readonly Listed[]> {
-  return listInScope(engine, [ANY])
+  return listInScope(engine, EVERYTHING)
 }
-
-/** Asks for nothing, so every container matches. No policy can have it. */
-const ANY: Selector = {}
 
 /** Of an Engine's list, the elements in scope; what has not the shape of a container is left out. */
 export function keepInScope(list: unknown, scope: readonly Selector[]): readonly { element: object; listed: Listed }[] {

@@ -46,6 +46,9 @@ export function matchesSelector(selector: Selector, container: Listed): boolean 
   )
 }
 
+/** A scope that no policy can have: a selector that asks for nothing matches every container. */
+export const EVERYTHING: readonly Selector[] = [{}]
+
 /** In scope: any of the selectors matches. */
 export function inScope(scope: readonly Selector[], container: Listed): boolean {
   return scope.some((selector) => matchesSelector(selector, container))

@@ -6,7 +6,8 @@ import { inspectContainer } from '../engine/containers.ts'
 import type { Engine } from '../engine/engine.ts'
 import { forward } from '../engine/forward.ts'
 import type { Targets } from '../engine/targets.ts'
-import { type Approved, decide, type Known } from '../policy/decide.ts'
+import { type Approved, type Charge, decide, type Known } from '../policy/decide.ts'
+import { widenFor } from '../policy/observe.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { ContainerId } from '../policy/target.ts'
 import type { ApiRequest } from '../request/api-request.ts'
@@ -15,9 +16,9 @@ import { type Refusal, refuse } from '../request/refusal.ts'
 import { type Answer, refusalAnswer, showAnswer } from '../show/answer.ts'
 import type { Changes } from './changes.ts'
 import { engineRefusal, findTarget, withOwnKnowledge } from './find-target.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, RestartedRun } from './ledger.ts'
 import type { ProxyMetrics } from './metrics.ts'
-import { createRecorder, type Recorder } from './record.ts'
+import { createRecorder, type Pass, type Recorder } from './record.ts'
 import type { Turns } from './turns.ts'
 
 /** All that one client's requests are handled with. */
@@ -25,6 +26,8 @@ export type Client = {
   readonly policy: Policy
   readonly engine: Engine
   readonly targets: Targets
+  /** Where the proxy only observes: the targets of what the policy refuses, among all containers. */
+  readonly observed?: Targets
   readonly apiRange: ApiRange
   readonly ledger: Ledger
   readonly audit: Pick<AuditLog, 'append' | 'appendDurably'>
@@ -58,22 +61,59 @@ async function handleRequest(client: Client, head: RequestHead, record: Recorder
   const request = readRequest(head)
   if ('verdict' in request) return record.refused(request)
 
+  let judged = await judge(client, request)
+  let pass: Pass = { verdict: 'allow', rule: `allow.${request.operation.id}` }
+  if (judged.decision.verdict === 'deny') {
+    const { known, decision } = judged
+    const wide = client.observed && widenFor(client.policy, request, decision)
+    if (!client.observed || !wide) return record.refused(decision, request, known)
+    judged = await judge({ ...client, policy: wide, targets: client.observed }, request)
+    if (judged.decision.verdict === 'deny') return record.refused(decision, request, known)
+    pass = { verdict: 'observe', rule: decision.rule, reason: decision.reason }
+  }
+  const { decision, known, reserved } = judged
+  if (reserved) return forwardWrite(client, { request, known, approved: decision, pass, reserved }, record)
+  return forwardRead(client, { request, known, approved: decision, pass }, record, isGone)
+}
+
+/** What became of a request before it is forwarded. */
+type Judged = {
+  readonly known: Known
+  readonly decision: Approved | Refusal
+  /** For a change that passed: its charge is in the ledger, and its container is taken. */
+  readonly reserved?: Reservation
+}
+
+async function judge(client: Client, request: ApiRequest): Promise<Judged> {
   let known: Known = { target: 'not asked' }
   let decision = decideNow(client, request, known)
-  if (decision.verdict === 'deny') return record.refused(decision, request, known)
+  if (decision.verdict === 'deny') return { decision, known }
   const lacking = await checkVersion(client, request)
-  if (lacking) return record.refused(lacking, request)
+  if (lacking) return { decision: lacking, known }
   if (decision.verdict === 'resolve') {
     const found = await findTarget(client, request, decision.need)
-    if ('verdict' in found) return record.refused(found, request)
+    if ('verdict' in found) return { decision: found, known }
     known = withOwnKnowledge(client, found)
   }
   // From here to the reservation nothing waits, so that no other request can decide on the same budget or target.
   decision = decideNow(client, request, known)
   if (decision.verdict === 'resolve') throw new Error(`${request.operation.id} still asks for its target`)
-  if (decision.verdict === 'deny') return record.refused(decision, request, known)
-  if (decision.charge) return forwardWrite(client, request, known, decision, record)
-  return forwardRead(client, request, known, decision, record, isGone)
+  if (decision.verdict === 'deny' || !decision.charge) return { decision, known }
+  return { decision, known, reserved: reserve(client, decision.charge, known) }
+}
+
+type Reservation = {
+  readonly charge: Charge
+  /** Where the change is to a container. */
+  readonly run: (RestartedRun & { readonly id: ContainerId }) | undefined
+  /** To be called when the change is over. */
+  readonly over: () => void
+}
+
+function reserve({ ledger, changes }: Client, charge: Charge, known: Known): Reservation {
+  const run = known.target === 'inspected' ? { client: charge.client, ...known.container } : undefined
+  ledger.add(charge)
+  return { charge, run, over: run ? changes.begin(run.id) : () => undefined }
 }
 
 function decideNow({ policy, ledger, now }: Client, request: ApiRequest, known: Known) {
@@ -97,21 +137,18 @@ const WAITED_TOO_LONG: Refusal = {
 }
 const CLIENT_GONE = refuse(408, 'request.timeout', 'the client has gone before its turn came')
 
+/** A request that may go out. */
+type Passing = { readonly request: ApiRequest; readonly known: Known; readonly approved: Approved; readonly pass: Pass }
+
 /** An operation that changes nothing: memory holds a few answers of a client's at once. */
-async function forwardRead(
-  client: Client,
-  request: ApiRequest,
-  known: Known,
-  approved: Approved,
-  record: Recorder,
-  isGone: () => boolean,
-): Promise<Answer> {
+async function forwardRead(client: Client, passing: Passing, record: Recorder, isGone: () => boolean): Promise<Answer> {
+  const { request, known, approved, pass } = passing
   const taken = await client.turns.take()
   if (!taken) return record.refused(WAITED_TOO_LONG, request, known)
   try {
     if (isGone()) return { ...(await record.refused(CLIENT_GONE, request, known)), taken }
     const { answer, error } = await forwardAndShow(client, approved)
-    await record.read(request, known, answer, error)
+    await record.read(request, known, pass, answer, error)
     return { ...answer, taken }
   } catch (error) {
     taken()
@@ -122,18 +159,11 @@ async function forwardRead(
 /** An operation that changes something: reserved in the same turn as the decision, on disk before it goes out. */
 async function forwardWrite(
   client: Client,
-  request: ApiRequest,
-  known: Known,
-  approved: Approved,
+  { request, known, approved, pass, reserved: { charge, run, over } }: Passing & { readonly reserved: Reservation },
   record: Recorder,
 ): Promise<Answer> {
-  const { charge } = approved
-  if (!charge) throw new Error(`${approved.operation} was approved without a charge`)
-  const run = known.target === 'inspected' ? { client: charge.client, ...known.container } : undefined
-  client.ledger.add(charge)
-  const over = run ? client.changes.begin(run.id) : () => undefined
   try {
-    const seq = await record.beforeWrite(request, known)
+    const seq = await record.beforeWrite(request, known, pass)
     if (typeof seq !== 'number') {
       client.ledger.cancel(charge)
       return record.refused(seq, request, known)
@@ -145,7 +175,7 @@ async function forwardWrite(
     if (run && approved.operation === 'ContainerRestart' && (answer.status === 204 || left === 'exited')) {
       client.ledger.noteRestart(run, answer.status === 204)
     }
-    await record.afterWrite(request, seq, answer, error, left)
+    await record.afterWrite(request, pass, seq, answer, error, left)
     return answer
   } finally {
     over()

@@ -2,11 +2,11 @@
 // Nothing is kept beside the audit log: after a restart of the proxy both are read back from its lines.
 import type { ReadLine } from '../audit/read-log.ts'
 import type { Charge } from '../policy/decide.ts'
-import type { Budget, Policy } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy.ts'
 import { CATALOGUE, hasContainer, type OperationId } from '../request/catalogue.ts'
 
 export type Ledger = {
-  /** What `client` was let through of `operation`, as far back as its budget looks. */
+  /** What `client` was let through of `operation`, at least as far back as its budget looks. */
   readonly charges: (client: string, operation: OperationId) => readonly Charge[]
   readonly add: (charge: Charge) => void
   /** Takes back a charge whose operation never went out. */
@@ -14,8 +14,10 @@ export type Ledger = {
   /** The last restart of this run that was forwarded for `client` could not start the container again. */
   readonly failedToStart: (run: RestartedRun) => boolean
   readonly noteRestart: (run: RestartedRun, started: boolean) => void
+  /** From now on the budgets of these policies count; they count what is remembered. */
+  readonly follow: (policies: readonly Policy[]) => void
   /** How far back the longest budget looks, in milliseconds. */
-  readonly windowMs: number
+  readonly windowMs: () => number
 }
 
 /** One run of a container, as a client had it restarted. Whoever starts the container begins another. */
@@ -26,27 +28,35 @@ const runKey = ({ client, id, startedAt }: RestartedRun) => `${client} ${id} ${s
 /** Runs that could not be started again; beyond this the oldest is forgotten. */
 const MAX_UNSTARTED = 1000
 
-/** An empty ledger for these policies: what no budget counts is not kept, and what is older than its window is forgotten. */
+/** Beyond what a budget counts: so much is remembered for one that a reload of the policy may bring. */
+const MAX_UNCOUNTED = 1000
+const MAX_UNCOUNTED_MS = 86_400_000
+
+/** An empty ledger for these policies. */
 export function createLedger(policies: readonly Policy[], now: () => number): Ledger {
-  const kept = new Map<string, { readonly windowMs: number; charges: Charge[] }>()
-  for (const { client, allow } of policies) {
-    for (const [id, { budget }] of allow) if (budget) kept.set(`${client} ${id}`, { windowMs: windowOf(budget), charges: [] })
-  }
-  const accountOf = (client: string, operation: OperationId) => kept.get(`${client} ${operation}`)
+  let windows: ReadonlyMap<string, number> = windowsOf(policies)
+  const kept = new Map<string, readonly Charge[]>()
   const unstarted = new Set<string>()
   return {
-    charges: (client, operation) => accountOf(client, operation)?.charges ?? [],
+    charges: (client, operation) => kept.get(`${client} ${operation}`) ?? [],
     add(charge) {
-      const account = accountOf(charge.client, charge.operation)
-      if (!account) return
-      const since = now() - account.windowMs
-      account.charges.push(charge)
-      while ((account.charges[0]?.atMs ?? since + 1) <= since) account.charges.shift()
+      const account = `${charge.client} ${charge.operation}`
+      const charges = [...(kept.get(account) ?? []), charge]
+      const windowMs = windows.get(account) ?? 0
+      const counted = charges.findIndex(({ atMs }) => atMs > now() - windowMs)
+      const remembered = charges.findIndex(({ atMs }) => atMs > now() - MAX_UNCOUNTED_MS)
+      const from = Math.max(remembered, charges.length - MAX_UNCOUNTED)
+      kept.set(account, charges.slice(counted < 0 ? from : Math.min(counted, from)))
     },
     cancel(charge) {
-      const account = accountOf(charge.client, charge.operation)
-      if (account) account.charges = account.charges.filter((other) => other !== charge)
+      const account = `${charge.client} ${charge.operation}`
+      const left = kept.get(account)?.filter((other) => other !== charge)
+      if (left) kept.set(account, left)
     },
+    follow(followed) {
+      windows = windowsOf(followed)
+    },
+    windowMs: () => Math.max(0, ...windows.values()),
     failedToStart: (run) => unstarted.has(runKey(run)),
     noteRestart(run, started) {
       unstarted.delete(runKey(run))
@@ -54,12 +64,17 @@ export function createLedger(policies: readonly Policy[], now: () => number): Le
       const [oldest] = unstarted
       if (unstarted.size > MAX_UNSTARTED && oldest !== undefined) unstarted.delete(oldest)
     },
-    windowMs: Math.max(0, ...[...kept.values()].map(({ windowMs }) => windowMs)),
   }
 }
 
-function windowOf({ container, client }: Budget): number {
-  return Math.max(container?.windowMs ?? 0, client?.windowMs ?? 0)
+/** How far back each budget looks, by client and operation. */
+function windowsOf(policies: readonly Policy[]): ReadonlyMap<string, number> {
+  const rules = policies.flatMap(({ client, allow }) =>
+    [...allow].map(([id, { budget }]) => ({ account: `${client} ${id}`, budget })),
+  )
+  return new Map(
+    rules.map(({ account, budget }) => [account, Math.max(budget?.container?.windowMs ?? 0, budget?.client?.windowMs ?? 0)]),
+  )
 }
 
 /** Enters what the lines of an audit log tell, one after the other, into `ledger`. */
@@ -79,7 +94,7 @@ export function restoreLedger(ledger: Ledger): (line: ReadLine) => void {
 
 /** The write that a line says was let through, if it does. */
 function readWrite(line: ReadLine): { readonly charge: Charge; readonly run?: RestartedRun } | undefined {
-  if (line.event !== 'decision' || line.verdict !== 'allow') return undefined
+  if (line.event !== 'decision' || (line.verdict !== 'allow' && line.verdict !== 'observe')) return undefined
   const operation = CATALOGUE.find(({ id, kind }) => kind !== 'reads' && id === line.operation)
   const { id, name, startedAt } = (line.target ?? {}) as { id?: unknown; name?: unknown; startedAt?: unknown }
   const atMs = Date.parse(line.time)

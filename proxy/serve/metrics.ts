@@ -1,14 +1,21 @@
 // The proxy's metrics, under `postern_proxy_`. Each is a row of the table in docs/proxy.md; a test holds the two together.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
+type Verdict = 'allow' | 'deny' | 'observe'
+type Policies = () => readonly { readonly client: string; readonly hash: string }[]
 type AuditHead = () => { readonly seq: number; readonly fingerprint: string }
 
 export type ProxyMetrics = {
-  readonly decided: (client: string, operation: string, verdict: 'allow' | 'deny', rule: string, seconds: number) => void
+  readonly decided: (client: string, operation: string, verdict: Verdict, rule: string, seconds: number) => void
   readonly auditFailed: () => void
   /** A connection of the client's was closed unanswered because there were too many, or too much under way. */
   readonly droppedConnection: (client: string) => void
   readonly engineUp: (up: boolean) => void
+  /** A client's policy was read anew, at the start or later. */
+  readonly reloaded: (client: string, outcome: 'success' | 'failure') => void
+  /** To be asked at each scrape under which policies clients are. */
+  readonly policies: (policies: Policies) => void
+  readonly observing: (is: boolean) => void
   /** To be asked at each scrape how far the audit log has come, and which one it is. */
   readonly auditHead: (head: AuditHead) => void
   readonly render: () => Promise<string>
@@ -48,6 +55,34 @@ export function createProxyMetrics(): ProxyMetrics {
     help: '1 if the Engine answered when it was last asked by a health check, 0 if not.',
     registers,
   })
+  const reloads = new Counter({
+    name: 'postern_proxy_policy_reloads_total',
+    help: 'Times a policy was read anew, by client and outcome (success or failure).',
+    labelNames: ['client', 'outcome'],
+    registers,
+  })
+  const reloadSuccessful = new Gauge({
+    name: 'postern_proxy_policy_last_reload_successful',
+    help: '1 if the policy was good when it was last read, 0 if it was not and the one before is still in force.',
+    labelNames: ['client'],
+    registers,
+  })
+  let policies: Policies | undefined
+  new Gauge({
+    name: 'postern_proxy_policy_info',
+    help: '1, labelled with the hash of the policy that each client is under.',
+    labelNames: ['client', 'policy'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { client, hash } of policies?.() ?? []) this.set({ client, policy: hash }, 1)
+    },
+  })
+  const observing = new Gauge({
+    name: 'postern_proxy_observing',
+    help: '1 where the proxy only observes: it lets pass what policies refuse, but for what amounts to root.',
+    registers,
+  })
   let head: AuditHead | undefined
   new Gauge({
     name: 'postern_proxy_audit_sequence',
@@ -65,6 +100,14 @@ export function createProxyMetrics(): ProxyMetrics {
     auditHead(given) {
       head = given
     },
+    policies(given) {
+      policies = given
+    },
+    reloaded(client, outcome) {
+      reloads.inc({ client, outcome })
+      reloadSuccessful.set({ client }, outcome === 'success' ? 1 : 0)
+    },
+    observing: (is) => observing.set(is ? 1 : 0),
     decided(client, operation, verdict, rule, duration) {
       decisions.inc({ client, operation, verdict, rule })
       seconds.observe({ client, verdict }, duration)

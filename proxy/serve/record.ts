@@ -12,12 +12,24 @@ export type Recorder = {
   /** Records a refusal and gives the answer to it. */
   readonly refused: (refusal: Refusal, request?: ApiRequest, known?: Known) => Promise<Answer>
   /** Records a read that was let through, with what came of it. */
-  readonly read: (request: ApiRequest, known: Known, answer: Answer, error?: string) => Promise<void>
+  readonly read: (request: ApiRequest, known: Known, pass: Pass, answer: Answer, error?: string) => Promise<void>
   /** Puts the decision to let a write through on the disk: its sequence number, or a refusal where that is not possible. */
-  readonly beforeWrite: (request: ApiRequest, known: Known) => Promise<number | Refusal>
+  readonly beforeWrite: (request: ApiRequest, known: Known, pass: Pass) => Promise<number | Refusal>
   /** Records what came of the write whose decision has the number `of`, and in which state a failed one left its container. */
-  readonly afterWrite: (request: ApiRequest, of: number, answer: Answer, error?: string, left?: string) => Promise<void>
+  readonly afterWrite: (
+    request: ApiRequest,
+    pass: Pass,
+    of: number,
+    answer: Answer,
+    error?: string,
+    left?: string,
+  ) => Promise<void>
 }
+
+/** Why a request was let through: the policy allows it, or refuses it by this rule where the proxy only observes. */
+export type Pass =
+  | { readonly verdict: 'allow'; readonly rule: string }
+  | { readonly verdict: 'observe'; readonly rule: string; readonly reason: string }
 
 /** The record of one request, whose time is counted from now. */
 export function createRecorder({ policy, audit, metrics, log }: Client, head: RequestHead): Recorder {
@@ -43,7 +55,7 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
     ms: Math.round((performance.now() - startedMs) * 10) / 10,
     ...(error === undefined ? {} : { error }),
   })
-  const count = (verdict: 'allow' | 'deny', rule: string, request?: ApiRequest) =>
+  const count = (verdict: DecisionEvent['verdict'], rule: string, request?: ApiRequest) =>
     metrics.decided(policy.client, request?.operation.id ?? '', verdict, rule, (performance.now() - startedMs) / 1000)
 
   /** Reads and refusals go on when the log cannot be written; it is said in the proxy's log and in a metric. */
@@ -63,29 +75,24 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
       await append({ ...decided({ verdict, rule, reason }, request, known), ...outcome(answer) })
       return answer
     },
-    async read(request, known, answer, error) {
-      const rule = allowRule(request)
-      count('allow', rule, request)
-      await append({ ...decided({ verdict: 'allow', rule }, request, known), ...outcome(answer, error) })
+    async read(request, known, pass, answer, error) {
+      count(pass.verdict, pass.rule, request)
+      await append({ ...decided(pass, request, known), ...outcome(answer, error) })
     },
-    async beforeWrite(request, known) {
+    async beforeWrite(request, known, pass) {
       try {
-        return await audit.appendDurably(decided({ verdict: 'allow', rule: allowRule(request) }, request, known))
+        return await audit.appendDurably(decided(pass, request, known))
       } catch (error) {
         metrics.auditFailed()
         log.error({ err: error }, 'the audit log cannot be written; operations that change something are refused')
         return refuse(503, 'audit.unwritable', `${request.operation.id}: the audit log cannot be written, so nothing is changed`)
       }
     },
-    async afterWrite(request, of, answer, error, left) {
-      count('allow', allowRule(request), request)
+    async afterWrite(request, pass, of, answer, error, left) {
+      count(pass.verdict, pass.rule, request)
       await append({ event: 'outcome', of, ...outcome(answer, error), ...(left === undefined ? {} : { left }) })
     },
   }
-}
-
-function allowRule({ operation }: ApiRequest): string {
-  return `allow.${operation.id}`
 }
 
 function queryOf({ query }: ApiRequest): { readonly query?: Record<string, unknown> } {

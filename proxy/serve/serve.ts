@@ -5,22 +5,23 @@ import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import type { AuditEvent } from '../audit/audit-line.ts'
 import { openAuditLog } from '../audit/audit-log.ts'
-import { createApiRange } from '../engine/api-range.ts'
 import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
 import { watchReach } from '../engine/reach.ts'
-import { createTargets } from '../engine/targets.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { BoundedServer } from './bounded-server.ts'
 import { createChanges } from './changes.ts'
-import { createClientServer } from './client-server.ts'
 import { createLedger, restoreLedger } from './ledger.ts'
 import { listen } from './listen.ts'
 import { createProxyMetrics } from './metrics.ts'
 import { createMetricsServer } from './metrics-server.ts'
+import { type Reloading, type Watch, watchPolicies } from './reload.ts'
+import { createServedClient } from './served-client.ts'
 
 export type ServeOptions = {
-  readonly clients: readonly { readonly policy: Policy; readonly socketPath: string }[]
+  readonly clients: readonly { readonly policy: Policy; readonly policyFile: string; readonly socketPath: string }[]
+  /** What a policy refuses passes and is recorded, but for what amounts to root. */
+  readonly observe: boolean
   readonly engineSocket: string
   readonly auditLog: { readonly file: string; readonly maxBytes: number; readonly maxFiles: number }
   /** Where the keys of the audit log's seals to come are kept. */
@@ -40,6 +41,7 @@ const STOP_TIMEOUT_MS = 8000
 /** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start, or once the Engine is lost. */
 export async function serve({
   clients,
+  observe,
   engineSocket,
   auditLog,
   stateDirectory,
@@ -59,6 +61,8 @@ export async function serve({
   process.umask(0o117)
 
   const stopped = stopSignal()
+  let watch: Watch | undefined
+  process.on('SIGHUP', () => watch?.reload())
   const metrics = createProxyMetrics()
   const ledger = createLedger(
     clients.map(({ policy }) => policy),
@@ -73,7 +77,7 @@ export async function serve({
     keyFile: join(stateDirectory, KEY_FILE),
     now,
     onLine: restoreLedger(ledger),
-    lookBackMs: ledger.windowMs,
+    lookBackMs: ledger.windowMs(),
     onError: cannotWrite,
   })
   metrics.auditHead(audit.head)
@@ -92,48 +96,48 @@ export async function serve({
     return engine
   }
 
-  await audit.appendDurably(lifecycle('start', clients)).catch(cannotWrite)
-  const servers: Server[] = []
-  const settling: BoundedServer['settled'][] = []
-  for (const { policy, socketPath } of clients) {
-    const engine = ownEngine()
-    const targets = createTargets({ engine, scope: policy.scope, ownId, socketPaths })
-    const apiRange = createApiRange(engine, monotonic)
-    const { server, settled } = createClientServer({
-      policy,
-      engine,
-      apiRange,
-      targets,
-      ledger,
-      audit,
-      metrics,
-      log,
-      changes,
-      now,
-    })
-    await listen(server, socketPath)
-    servers.push(server)
-    settling.push(settled)
+  await audit
+    .appendDurably(
+      lifecycle(
+        'start',
+        clients.map(({ policy }) => policy),
+      ),
+    )
+    .catch(cannotWrite)
+  const servers: BoundedServer[] = []
+  const reloadings: Reloading[] = []
+  const policies = () => reloadings.map(({ served }) => served.policy())
+  metrics.policies(policies)
+  metrics.observing(observe)
+  for (const { policy, policyFile, socketPath } of clients) {
+    const shared = { ownId, socketPaths, observe, monotonic, ledger, audit, metrics, log, changes, now }
+    const served = createServedClient(policy, { ...shared, engine: ownEngine() })
+    await listen(served.server, socketPath)
+    servers.push(served)
+    reloadings.push({ file: policyFile, served, audit, metrics, log, onChange: () => ledger.follow(policies()) })
+    metrics.reloaded(policy.client, 'success')
     log.info(
       { client: policy.client, policy: policy.hash, operations: [...policy.allow.keys()] },
       `serving ${policy.file} to ${policy.client} at unix://${socketPath}`,
     )
   }
+  if (observe) log.warn('--observe: what the policies refuse passes, but for what amounts to root; this protects nothing')
   if (metricsSocket !== undefined) {
-    const { server, settled } = createMetricsServer(ownEngine(), metrics)
-    await listen(server, metricsSocket)
-    servers.push(server)
-    settling.push(settled)
+    const served = createMetricsServer(ownEngine(), metrics)
+    await listen(served.server, metricsSocket)
+    servers.push(served)
   }
+  watch = watchPolicies(reloadings)
 
   const lost = reach.lost.then((why) => new Error(`${why}; the proxy ends, so that its restart policy connects it anew`))
   const end = await Promise.race([stopped, lost])
   log.info(`${end instanceof Error ? end.message : end}: stopping`)
-  await Promise.all(servers.map(closeWithin(STOP_TIMEOUT_MS)))
+  watch.stop()
+  await Promise.all(servers.map(({ server }) => closeWithin(server, STOP_TIMEOUT_MS)))
   // What the Engine still owes an answer to is recorded as such.
   await Promise.all(engines.map((engine) => engine.close()))
-  await Promise.all(settling.map((settled) => settled()))
-  await audit.close(lifecycle('stop', clients))
+  await Promise.all(servers.map(({ settled }) => settled()))
+  await audit.close(lifecycle('stop', policies()))
   log.info('stopped')
   if (end instanceof Error) throw end
 }
@@ -151,19 +155,17 @@ function stopSignal(): Promise<NodeJS.Signals> {
 }
 
 /** Stops accepting, lets what is under way finish, and cuts what has not finished in time. */
-function closeWithin(timeoutMs: number): (server: Server) => Promise<void> {
-  return (server) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
-      server.close(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-      server.closeIdleConnections()
+function closeWithin(server: Server, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
     })
+    server.closeIdleConnections()
+  })
 }
 
-function lifecycle(event: 'start' | 'stop', clients: ServeOptions['clients']): AuditEvent {
-  const reason = clients.map(({ policy }) => `${policy.client} under ${policy.file} ${policy.hash}`).join(', ')
-  return { event, reason }
+function lifecycle(event: 'start' | 'stop', policies: readonly Policy[]): AuditEvent {
+  return { event, reason: policies.map(({ client, file, hash }) => `${client} under ${file} ${hash}`).join(', ') }
 }

@@ -74,7 +74,7 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
     async (t) => {
       const { Mounts } = await inspect(proxy)
       t.same(Mounts.map(({ Destination, RW }) => `${Destination} ${RW ? 'rw' : 'ro'}`).sort(), [
-        '/etc/postern/healer.yaml ro',
+        '/etc/postern ro',
         '/run/postern rw',
         '/var/log/postern rw',
         '/var/run/docker.sock rw',

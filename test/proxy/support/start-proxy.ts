@@ -4,16 +4,14 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { auditLineSchema } from '../../../proxy/audit/audit-line.ts'
 import { type AuditLog, openAuditLog } from '../../../proxy/audit/audit-log.ts'
-import { createApiRange } from '../../../proxy/engine/api-range.ts'
 import { connectEngine } from '../../../proxy/engine/engine.ts'
-import { createTargets } from '../../../proxy/engine/targets.ts'
 import type { ContainerId } from '../../../proxy/policy/target.ts'
 import type { Limits } from '../../../proxy/serve/bounded-server.ts'
 import { createChanges } from '../../../proxy/serve/changes.ts'
-import { createClientServer } from '../../../proxy/serve/client-server.ts'
 import { createLedger } from '../../../proxy/serve/ledger.ts'
 import { listen } from '../../../proxy/serve/listen.ts'
 import { createProxyMetrics } from '../../../proxy/serve/metrics.ts'
+import { createServedClient } from '../../../proxy/serve/served-client.ts'
 import { containerId, type FakeContainer, fakeContainer } from './containers.ts'
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
 import { HEALER_POLICY_TEXT, policyOf } from './policies.ts'
@@ -50,6 +48,8 @@ export type RunningProxy = {
   /** How many decisions, by this rule, its lines tell of; of those that were counted, once it is closed. */
   readonly decisions: (rule?: string) => number
   readonly metrics: () => Promise<string>
+  /** Puts it under another policy. */
+  readonly govern: (policyText: string) => void
 }
 
 export type ProxyOptions = {
@@ -57,6 +57,7 @@ export type ProxyOptions = {
   readonly containers?: readonly FakeContainer[]
   readonly ownId?: ContainerId
   readonly limits?: Limits
+  readonly observe?: boolean
   /** In place of a log in `auditFile`. */
   readonly audit?: TestedLog
 }
@@ -72,19 +73,10 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
   const engine = connectEngine(fake.socketPath)
   const audit = options.audit ?? (await openAuditLog({ file: auditFile, keyFile: join(directory, 'audit-keys.json'), now }))
   const metrics = createProxyMetrics()
-  const client = {
-    policy,
-    engine,
-    audit,
-    now,
-    apiRange: createApiRange(engine, now),
-    targets: createTargets({ engine, scope: policy.scope, ownId, socketPaths: [socketPath] }),
-    ledger: createLedger([policy], now),
-    metrics,
-    log: pino({ level: 'silent' }),
-    changes: createChanges(),
-  }
-  const { server } = createClientServer(client, options.limits)
+  const ledger = createLedger([policy], now)
+  const shared = { engine, audit, now, monotonic: now, ledger, metrics, log: pino({ level: 'silent' }), changes: createChanges() }
+  const asked = { ownId, socketPaths: [socketPath], observe: options.observe ?? false }
+  const { server, govern } = createServedClient(policy, { ...shared, ...asked }, options.limits)
   await listen(server, socketPath)
   owner.teardown(async () => {
     server.close()
@@ -102,6 +94,10 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
     inTurn: (lines) => talkInTurn(socketPath, lines),
     talk: (bytes, answers) => talk(socketPath, bytes, answers),
     metrics: () => metrics.render(),
+    govern(text) {
+      govern(policyOf(text))
+      ledger.follow([policyOf(text)])
+    },
     decisions: (rule) => countDecisions(readFileSync(auditFile, 'utf8'), rule),
     auditLines: () => whatHappened(readFileSync(auditFile, 'utf8')),
   }

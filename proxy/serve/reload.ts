@@ -1,0 +1,85 @@
+// Reads a client's policy anew when it is asked to, or when its file changes; the old one stays where the new one has anything wrong.
+import { unwatchFile, watchFile } from 'node:fs'
+import type { Logger } from 'pino'
+import type { AuditLog } from '../audit/audit-log.ts'
+import { loadPolicy, PolicyFileError } from '../policy/load-policy.ts'
+import type { ProxyMetrics } from './metrics.ts'
+import type { ServedClient } from './served-client.ts'
+
+export type Reloading = {
+  readonly file: string
+  readonly served: Pick<ServedClient, 'policy' | 'govern'>
+  readonly audit: Pick<AuditLog, 'appendDurably'>
+  readonly metrics: ProxyMetrics
+  readonly log: Logger
+  /** Hears of a new policy before it judges a request. */
+  readonly onChange: () => void
+}
+
+/** Resolves once the policy in `file` is in force, or it is said in log and metric why not. */
+export async function reloadPolicy({ file, served, audit, metrics, log, onChange }: Reloading): Promise<void> {
+  const { client, hash: before } = served.policy()
+  const policy = await loadPolicy(file).catch((error: unknown) => {
+    if (!(error instanceof PolicyFileError)) throw error
+    return error
+  })
+  const isOther = !(policy instanceof Error) && policy.client !== client
+  if (policy instanceof Error || isOther) {
+    const why =
+      policy instanceof Error ? policy.message : `${file}: its client is “${policy.client}” now; start the proxy anew for that`
+    metrics.reloaded(client, 'failure')
+    return log.error({ client, policy: before }, `the policy stays as it was: ${why}`)
+  }
+  metrics.reloaded(client, 'success')
+  if (policy.hash === before) return log.info({ client, policy: before }, `${file} has not changed`)
+  served.govern(policy)
+  onChange()
+  log.info({ client, policy: policy.hash, before }, `${client} is under ${file} as it is now`)
+  try {
+    await audit.appendDurably({ event: 'reload', client, policy: policy.hash, before })
+  } catch (error) {
+    metrics.auditFailed()
+    log.error({ err: error }, 'the audit log cannot be written; that the policy changed is not on the record')
+  }
+}
+
+/** How often a policy file is looked at: file systems tell of changes unreliably, under mounts and through links not at all. */
+const LOOK_EVERY_MS = 1000
+/** A file that is being written is let finish. */
+const LET_SETTLE_MS = 200
+
+export type Watch = {
+  /** Reads all policies anew. */
+  readonly reload: () => void
+  readonly stop: () => void
+}
+
+/** Reads a policy anew when its file changes, and all when asked to; one after the other. */
+export function watchPolicies(all: readonly Reloading[]): Watch {
+  const turns = new Map<Reloading, Promise<void>>()
+  const reloadOne = (each: Reloading): void => {
+    const failed = (error: unknown) => each.log.error({ err: error }, 'a policy could not be read anew')
+    turns.set(each, (turns.get(each) ?? Promise.resolve()).then(() => reloadPolicy(each)).catch(failed))
+  }
+  const settling = new Set<NodeJS.Timeout>()
+  const watchers = all.map((each) => {
+    const changed = () => {
+      const timer = setTimeout(() => {
+        settling.delete(timer)
+        reloadOne(each)
+      }, LET_SETTLE_MS)
+      settling.add(timer)
+    }
+    watchFile(each.file, { interval: LOOK_EVERY_MS, persistent: false }, changed)
+    return () => unwatchFile(each.file, changed)
+  })
+  return {
+    reload() {
+      for (const each of all) reloadOne(each)
+    },
+    stop() {
+      for (const stop of watchers) stop()
+      for (const timer of settling) clearTimeout(timer)
+    },
+  }
+}

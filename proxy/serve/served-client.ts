@@ -1,0 +1,55 @@
+// One client that is served: its socket, its connections to the Engine, and the policy that it is under, which can be replaced.
+import { createApiRange } from '../engine/api-range.ts'
+import { READ_TIMEOUT_MS } from '../engine/engine.ts'
+import { createTargets, type TargetsOptions } from '../engine/targets.ts'
+import type { Policy } from '../policy/policy.ts'
+import { EVERYTHING } from '../policy/target.ts'
+import type { BoundedServer, Limits } from './bounded-server.ts'
+import { createClientServer } from './client-server.ts'
+import type { Client } from './handle.ts'
+import { createTurns } from './turns.ts'
+
+/** Answers of one client's reads that memory holds at once. */
+const MAX_ANSWERS = 4
+
+export type ServedClient = BoundedServer & {
+  readonly policy: () => Policy
+  /** Requests that come from now on are judged by `policy`; those under way finish under the one they began with. */
+  readonly govern: (policy: Policy) => void
+}
+
+export type ServedClientOptions = Omit<Client, 'policy' | 'targets' | 'observed' | 'apiRange' | 'turns'> &
+  Pick<TargetsOptions, 'ownId' | 'socketPaths'> & {
+    /** What the policy refuses passes, but for what amounts to root. */
+    readonly observe?: boolean
+    /** Milliseconds that only ever grow. */
+    readonly monotonic: () => number
+  }
+
+export function createServedClient(
+  policy: Policy,
+  { ownId, socketPaths, observe, monotonic, ...shared }: ServedClientOptions,
+  limits?: Limits,
+): ServedClient {
+  const { engine } = shared
+  const apiRange = createApiRange(engine, monotonic)
+  const turns = createTurns(MAX_ANSWERS, READ_TIMEOUT_MS)
+  const targetsIn = (scope: Policy['scope']) => createTargets({ engine, scope, ownId, socketPaths })
+  const observed = observe ? { observed: targetsIn(EVERYTHING) } : {}
+  const under = (given: Policy): Client => ({
+    ...shared,
+    ...observed,
+    apiRange,
+    turns,
+    policy: given,
+    targets: targetsIn(given.scope),
+  })
+  let client = under(policy)
+  return {
+    ...createClientServer(() => client, limits),
+    policy: () => client.policy,
+    govern(given) {
+      client = under(given)
+    },
+  }
+}
