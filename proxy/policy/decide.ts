@@ -3,8 +3,9 @@
 import type { ApiRequest, ApiVersion, ObjectName, QueryValue } from '../request/api-request.ts'
 import { type Filters, hasContainer, MEANT_WHEN_ABSENT, type OperationId } from '../request/catalogue.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
+import { chargesOf, waitFor } from './budget.ts'
 import { fieldsBelow, matchesName } from './name-pattern.ts'
-import type { AllowedValues, Limit, Policy, Rule, Selector, Show } from './policy.ts'
+import type { AllowedValues, Policy, Rule, Selector, Show } from './policy.ts'
 import { type ContainerId, inScope, type Listed, matchesCondition, type Target } from './target.ts'
 
 declare const approved: unique symbol
@@ -207,12 +208,10 @@ function showsFiltered(show: Show | undefined, field: string, value: string): bo
 
 /** Of two budgets that are spent, the one that lasts longer is told. */
 function checkBudget({ budget }: Rule, charge: Charge, ledger: readonly Charge[]): Refusal | undefined {
-  const { client, container, id, operation, atMs } = charge
+  const { client, container, operation, atMs } = charge
   const own = ledger.filter((other) => other.client === client && other.operation === operation)
-  // By either: a container that is made anew keeps its name, and one that is renamed its id.
-  const ofContainer = own.filter((other) => other.container === container || (id !== undefined && other.id === id))
   const spent = [
-    { limit: budget?.container, charges: ofContainer, whose: `for ${container}` },
+    { limit: budget?.container, charges: chargesOf(charge, own), whose: `for ${container}` },
     { limit: budget?.client, charges: own, whose: `of ${client}` },
   ].flatMap(({ limit, charges, whose }) => {
     const waitMs = limit ? waitFor(limit, charges, atMs) : 0
@@ -224,12 +223,4 @@ function checkBudget({ budget }: Rule, charge: Charge, ledger: readonly Charge[]
   const amount = `${limit.count} in ${limit.windowMs / 1000} s`
   const reason = `${operation}: the budget ${whose} is spent (${amount}); try again in ${retryAfterSeconds} s`
   return { ...refuse(429, 'policy.budget', reason, ['allow', operation, 'budget']), retryAfterSeconds }
-}
-
-/** Milliseconds until one more charge fits into the window; 0 if it fits now. */
-function waitFor(limit: Limit, charges: readonly Charge[], nowMs: number): number {
-  const inWindow = charges.map(({ atMs }) => atMs).filter((atMs) => atMs > nowMs - limit.windowMs)
-  if (inWindow.length < limit.count) return 0
-  const freed = inWindow.sort((a, b) => a - b)[inWindow.length - limit.count] ?? nowMs
-  return Math.min(freed + limit.windowMs - nowMs, limit.windowMs)
 }

@@ -1,9 +1,11 @@
 // The proxy's metrics, under `postern_proxy_`. Each is a row of the table in docs/proxy.md; a test holds the two together.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { BudgetLeft } from '../policy/budget.ts'
 
 type Verdict = 'allow' | 'deny' | 'observe'
 type Policies = () => readonly { readonly client: string; readonly hash: string }[]
 type AuditHead = () => { readonly seq: number; readonly fingerprint: string }
+type Budgets = () => readonly BudgetLeft[]
 
 export type ProxyMetrics = {
   readonly decided: (client: string, operation: string, verdict: Verdict, rule: string, seconds: number) => void
@@ -18,6 +20,8 @@ export type ProxyMetrics = {
   readonly observing: (is: boolean) => void
   /** To be asked at each scrape how far the audit log has come, and which one it is. */
   readonly auditHead: (head: AuditHead) => void
+  /** To be asked at each scrape what is left of the budgets of the policies in force. */
+  readonly budgets: (budgets: Budgets) => void
   readonly render: () => Promise<string>
   readonly contentType: string
 }
@@ -96,6 +100,17 @@ export function createProxyMetrics(): ProxyMetrics {
       this.set({ fingerprint }, seq)
     },
   })
+  let budgets: Budgets | undefined
+  new Gauge({
+    name: 'postern_proxy_budget_left',
+    help: 'How often an operation may still be done now, of the budget of its client, or of the container that has the fewest left.',
+    labelNames: ['client', 'operation', 'of'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { left, ...labels } of budgets?.() ?? []) this.set(labels, left)
+    },
+  })
   return {
     auditHead(given) {
       head = given
@@ -108,6 +123,9 @@ export function createProxyMetrics(): ProxyMetrics {
       reloadSuccessful.set({ client }, outcome === 'success' ? 1 : 0)
     },
     observing: (is) => observing.set(is ? 1 : 0),
+    budgets(given) {
+      budgets = given
+    },
     decided(client, operation, verdict, rule, duration) {
       decisions.inc({ client, operation, verdict, rule })
       seconds.observe({ client, verdict }, duration)

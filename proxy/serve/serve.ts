@@ -8,6 +8,7 @@ import { openAuditLog } from '../audit/audit-log.ts'
 import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
 import { watchReach } from '../engine/reach.ts'
+import { budgetsLeft } from '../policy/budget.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { BoundedServer } from './bounded-server.ts'
 import { createChanges } from './changes.ts'
@@ -108,6 +109,7 @@ export async function serve({
   const reloadings: Reloading[] = []
   const policies = () => reloadings.map(({ served }) => served.policy())
   metrics.policies(policies)
+  metrics.budgets(() => policies().flatMap((policy) => budgetsLeft(policy, ledger.charges, now())))
   metrics.observing(observe)
   for (const { policy, policyFile, socketPath } of clients) {
     const shared = { ownId, socketPaths, observe, monotonic, ledger, audit, metrics, log, changes, now }

@@ -80,6 +80,9 @@ t.test('killed and started again, it takes its sockets over and has not forgotte
   await startServing(t, place)
   t.equal((await ask(place.client, RESTART)).status, 429)
   t.equal((await ask(place.client, 'POST /containers/db/restart')).status, 204)
+  const metrics = (await ask(place.metrics, 'GET /metrics')).body
+  t.match(metrics, 'postern_proxy_budget_left{client="healer",operation="ContainerRestart",of="container"} 0\n')
+  t.match(metrics, 'postern_proxy_budget_left{client="healer",operation="ContainerRestart",of="client"} 14\n')
   t.match(await verifyFiles([place.audit], {}), { problem: undefined }, 'and its log verifies')
   const seqs = parseLines(readFileSync(place.audit, 'utf8')).map(({ seq }) => seq)
   t.same(
