@@ -8,6 +8,7 @@ import { systemClock } from './loop/clock.ts'
 import { createHealer } from './loop/healer.ts'
 import { createApp } from './serve/app.ts'
 import { createHealerMetrics } from './serve/metrics.ts'
+import { createProxyMetricsReader, type ReadProxyMetrics } from './serve/proxy-metrics.ts'
 import { renderDuration } from './settings/duration.ts'
 import type { Environment } from './settings/environment.ts'
 import { openMemory } from './state/memory.ts'
@@ -45,7 +46,12 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
       if (alert) for (const receiver of receivers) void receiver.send(alert)
     },
   })
-  const app = createApp({ view: healer.view, metrics, maxLoopAgeMs: 3 * environment.intervalMs + 30_000 })
+  const app = createApp({
+    view: healer.view,
+    metrics,
+    proxyMetrics: createProxyMetrics(environment, log),
+    maxLoopAgeMs: 3 * environment.intervalMs + 30_000,
+  })
   const server = await listen(app.fetch, environment)
   log.info(
     `Health monitor started — interval=${renderDuration(environment.intervalMs)}, threshold=${environment.retries} failures, status page on port ${environment.port}${environment.dryRun ? ', DRY RUN: nothing is restarted' : ''}`,
@@ -70,6 +76,10 @@ function createReceivers({ slackWebhookUrl }: Environment, log: Logger): readonl
   if (slackWebhookUrl !== undefined) return [createSlack({ url: slackWebhookUrl, log })]
   log.info('SLACK_WEBHOOK_URL is not set: nobody is told on Slack')
   return []
+}
+
+function createProxyMetrics({ proxyMetricsSocket: socketPath }: Environment, log: Logger): ReadProxyMetrics | undefined {
+  return socketPath === undefined ? undefined : createProxyMetricsReader({ socketPath, log })
 }
 
 type Fetch = Parameters<typeof serve>[0]['fetch']

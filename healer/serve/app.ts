@@ -3,15 +3,18 @@ import { Hono } from 'hono'
 import type { HealerView } from '../loop/healer.ts'
 import type { HealerMetrics } from './metrics.ts'
 import { renderPage } from './page.ts'
+import type { ReadProxyMetrics } from './proxy-metrics.ts'
 
 export type AppOptions = {
   readonly view: () => HealerView
   readonly metrics: HealerMetrics
+  /** Asked at each scrape; without it the proxy's metrics are not passed on. */
+  readonly proxyMetrics?: ReadProxyMetrics | undefined
   /** Beyond this, the loop is taken for dead. */
   readonly maxLoopAgeMs: number
 }
 
-export function createApp({ view, metrics, maxLoopAgeMs }: AppOptions): Hono {
+export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs }: AppOptions): Hono {
   const app = new Hono()
   app.use(async (context, next) => {
     await next()
@@ -24,7 +27,10 @@ export function createApp({ view, metrics, maxLoopAgeMs }: AppOptions): Hono {
   })
   app.get('/', (context) => context.html(renderPage(view())))
   app.get('/api/containers', (context) => context.json(view().containers.map(describeContainer)))
-  app.get('/metrics', async (context) => context.text(await metrics.render(view()), 200, { 'content-type': metrics.contentType }))
+  app.get('/metrics', async (context) => {
+    const proxy = proxyMetrics && { text: await proxyMetrics() }
+    return context.text(await metrics.render(view(), proxy), 200, { 'content-type': metrics.contentType })
+  })
   app.get('/healthz', (context) => {
     const { loopAgeMs } = view()
     return loopAgeMs <= maxLoopAgeMs

@@ -5,10 +5,13 @@ import type { HealerView } from '../loop/healer.ts'
 
 export type HealerMetrics = {
   readonly happened: (container: string, happening: Happening) => void
-  /** Sets the gauges from `view` and renders all. */
-  readonly render: (view: HealerView) => Promise<string>
+  /** Sets the gauges from `view` and renders all, and after them the proxy's metrics, where those are passed on. */
+  readonly render: (view: HealerView, proxy?: PassedOn) => Promise<string>
   readonly contentType: string
 }
+
+/** The proxy's metrics as text, each line ended by a line feed; `undefined` where they could not be had. */
+export type PassedOn = { readonly text: string | undefined }
 
 const HEALTHS = ['starting', 'healthy', 'suspect', 'unhealthy', 'unknown'] as const
 
@@ -49,6 +52,11 @@ export function createHealerMetrics(): HealerMetrics {
     [],
   )
   const loopAge = gauge('postern_healer_loop_age_seconds', 'Seconds since the loop last came round.', [])
+  const proxyUp = gauge(
+    'postern_healer_proxy_metrics_up',
+    '1 if the proxy’s metrics are passed on here, 0 if they cannot be had; absent where PROXY_METRICS is empty.',
+    [],
+  )
 
   return {
     happened(container, happening) {
@@ -56,7 +64,7 @@ export function createHealerMetrics(): HealerMetrics {
       if (happening.kind === 'restart-failed') restarts.inc({ container, outcome: 'failed' })
       if (happening.kind === 'recovered') recoveries.inc({ container })
     },
-    render(view) {
+    async render(view, proxy) {
       for (const metric of [health, held, success, duration, problems]) metric.reset()
       for (const { summary, state, problems: wrong, last } of view.containers) {
         const container = summary.name
@@ -70,7 +78,9 @@ export function createHealerMetrics(): HealerMetrics {
       watched.set(view.containers.length)
       dockerUp.set(view.docker.reachable ? 1 : 0)
       loopAge.set(view.loopAgeMs / 1000)
-      return registry.metrics()
+      proxyUp.remove()
+      if (proxy) proxyUp.set(proxy.text === undefined ? 0 : 1)
+      return `${await registry.metrics()}${proxy?.text ?? ''}`
     },
     contentType: registry.contentType,
   }

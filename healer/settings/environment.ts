@@ -1,6 +1,17 @@
 // The healer's settings from the environment. Every variable is a row of one table; docs/healer.md is held to it by a test.
 import { readFileSync } from 'node:fs'
-import { anyText, type DockerHost, dockerHost, duration, httpPath, httpUrl, truth, type ValueKind, wholeNumber } from './value.ts'
+import {
+  anyText,
+  type DockerHost,
+  dockerHost,
+  duration,
+  httpPath,
+  httpUrl,
+  truth,
+  unixSocket,
+  type ValueKind,
+  wholeNumber,
+} from './value.ts'
 
 type Variable<T> = {
   readonly kind: ValueKind<T>
@@ -8,6 +19,8 @@ type Variable<T> = {
   readonly default?: string
   /** May be given as a file, by the same name with `_FILE`; an empty value is as good as none; never printed. */
   readonly secret?: true
+  /** An empty value is as good as none. */
+  readonly mayBeEmpty?: true
 }
 
 const withDefault = <T>(kind: ValueKind<T>, text: string) => ({ kind, default: text })
@@ -20,6 +33,7 @@ export const VARIABLES = {
   HEALTH_PATH: withDefault(httpPath, '/health'),
   SLACK_WEBHOOK_URL: { kind: httpUrl, secret: true },
   DOCKER_HOST: withDefault(dockerHost, 'unix:///var/run/docker.sock'),
+  PROXY_METRICS: { kind: unixSocket, mayBeEmpty: true },
   START_PERIOD: withDefault(duration(0), '30'),
   RETRY_INTERVAL: { kind: duration(1000) },
   MAX_RESTARTS: withDefault(wholeNumber(1, 1000), '5'),
@@ -43,6 +57,8 @@ export type Environment = {
   readonly host: string | undefined
   readonly stateDir: string
   readonly dockerHost: DockerHost
+  /** The socket of the proxy's metrics; `undefined`: they are not passed on. */
+  readonly proxyMetricsSocket: string | undefined
   readonly slackWebhookUrl: string | undefined
 }
 
@@ -83,6 +99,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     host: optional('HEALER_HOST', V.HEALER_HOST),
     stateDir: required('STATE_DIR', V.STATE_DIR),
     dockerHost: required('DOCKER_HOST', V.DOCKER_HOST),
+    proxyMetricsSocket: optional('PROXY_METRICS', V.PROXY_METRICS),
     slackWebhookUrl: optional('SLACK_WEBHOOK_URL', V.SLACK_WEBHOOK_URL),
   }
   if (problems.length > 0) throw new EnvironmentError(problems.join('\n'))
@@ -94,10 +111,11 @@ type Problem = { readonly problem: string }
 function readVariable<T>(name: string, row: Variable<T>, env: NodeJS.ProcessEnv): T | undefined | Problem {
   const given = row.secret ? readSecret(name, env) : (env[name] ?? row.default)
   if (given === undefined || typeof given === 'object') return given
+  if (given === '' && row.mayBeEmpty) return undefined
   const value = row.kind.parse(given)
   if (value !== undefined) return value
   const held = given === '' ? 'is empty' : row.secret ? 'holds something else' : `is “${given}”`
-  return { problem: `${name} ${held}; it takes ${row.kind.takes}` }
+  return { problem: `${name} ${held}; it takes ${row.kind.takes}${row.mayBeEmpty ? ', or nothing' : ''}` }
 }
 
 function readSecret(name: string, env: NodeJS.ProcessEnv): string | undefined | Problem {

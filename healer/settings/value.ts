@@ -58,13 +58,19 @@ export const httpUrl: ValueKind<string> = {
   parse: (text) => (/^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? text : undefined),
 }
 
+/** The path of a socket. */
+export const unixSocket: ValueKind<string> = {
+  takes: 'unix:///path/to/socket',
+  parse: (text) => /^unix:\/\/(\/.+)$/.exec(text)?.[1],
+}
+
 /** Where a Docker Engine API is served. */
 export type DockerHost = { readonly socketPath: string } | { readonly host: string; readonly port: number }
 
 export const dockerHost: ValueKind<DockerHost> = {
-  takes: 'unix:///path/to/socket or tcp://host:port',
+  takes: `${unixSocket.takes} or tcp://host:port`,
   parse(text) {
-    const socketPath = /^unix:\/\/(\/.+)$/.exec(text)?.[1]
+    const socketPath = unixSocket.parse(text)
     if (socketPath !== undefined) return { socketPath }
     const tcp = /^tcp:\/\/([a-zA-Z0-9.-]+|\[[0-9a-f:]+\]):(\d{1,5})$/.exec(text)
     return tcp?.[1] !== undefined ? { host: tcp[1], port: Number(tcp[2]) } : undefined

@@ -80,6 +80,10 @@ await t.test(
     t.match(all.output(), `curl -X POST localhost:${all.app}/break`)
     t.match(await (await fetch(`http://localhost:${all.healer}/`)).text(), /sample-app/)
 
+    const metrics = await (await fetch(`http://localhost:${all.healer}/metrics`)).text()
+    t.match(metrics, /^postern_healer_containers 1$/m)
+    t.match(metrics, /^postern_proxy_decisions_total\{client="healer",operation="ContainerList",verdict="allow",.*\} [1-9]/m)
+
     for (const mode of ['error', 'hang']) {
       await fetch(`http://localhost:${all.app}/break?mode=${mode}`, { method: 'POST' })
       await all.said(

@@ -13,5 +13,10 @@ await t.test('Prometheus scrapes the healer, the sample app and itself', { timeo
   })
   t.same(targets.map(({ labels }) => labels.job).sort(), ['healer', 'prometheus', 'sample-app'])
   t.match(await ask('query?query=postern_healer_containers'), { data: { result: [{ value: [Number, '1'] }] } })
+  t.match(await ask('query?query=postern_healer_proxy_metrics_up'), { data: { result: [{ value: [Number, '1'] }] } })
+  const left = encodeURIComponent('postern_proxy_budget_left{of="client"}')
+  t.match(await ask(`query?query=${left}`), {
+    data: { result: [{ metric: { job: 'healer', client: 'healer', operation: 'ContainerRestart' }, value: [Number, '20'] }] },
+  })
   t.match(await ask('query?query=sample_app_healthy'), { data: { result: [{ value: [Number, '1'] }] } })
 })

@@ -66,6 +66,8 @@ const wrong: [name: string, value: string, message: string][] = [
     '/var/run/docker.sock',
     'DOCKER_HOST is “/var/run/docker.sock”; it takes unix:///path/to/socket or tcp://host:port',
   ],
+  ['PROXY_METRICS', 'tcp://proxy:9100', 'PROXY_METRICS is “tcp://proxy:9100”; it takes unix:///path/to/socket, or nothing'],
+  ['PROXY_METRICS', '/metrics.sock', 'PROXY_METRICS is “/metrics.sock”; it takes unix:///path/to/socket, or nothing'],
   ['STATE_DIR', '', 'STATE_DIR is empty; it takes a text'],
   ['SLACK_WEBHOOK_URL', 'hooks.slack.com/x', 'SLACK_WEBHOOK_URL holds something else; it takes an http:// or https:// address'],
 ]
@@ -74,6 +76,12 @@ for (const [name, value, message] of wrong) {
     t.throws(() => readEnvironment({ [name]: value }), new EnvironmentError(message))
   })
 }
+
+await t.test('the proxy’s metrics are passed on where their socket is named, and an empty name is none', async (t) => {
+  t.match(readEnvironment({ PROXY_METRICS: 'unix:///run/m.sock' }), { proxyMetricsSocket: '/run/m.sock' })
+  t.equal(readEnvironment({ PROXY_METRICS: '' }).proxyMetricsSocket, undefined)
+  t.equal(readEnvironment({}).proxyMetricsSocket, undefined)
+})
 
 await t.test('all that is wrong is said at once', async (t) => {
   t.throws(() => readEnvironment({ CHECK_INTERVAL: 'x', DRY_RUN: 'x' }), { message: /^CHECK_INTERVAL .*\nDRY_RUN .*$/ })

@@ -51,6 +51,7 @@ await t.test('without a proxy it runs, says once what is amiss, answers its heal
     STATE_DIR: directory,
     HEALER_PORT: String(port),
     DOCKER_HOST: `unix://${directory}/none.sock`,
+    PROXY_METRICS: `unix://${directory}/no-metrics.sock`,
     CHECK_INTERVAL: '1',
     SLACK_WEBHOOK_URL: '',
   }
@@ -58,6 +59,11 @@ await t.test('without a proxy it runs, says once what is amiss, answers its heal
   await said('Probing goes on; restarts wait')
   t.match(output.text, /SLACK_WEBHOOK_URL is not set: nobody is told on Slack/)
   t.match(output.text, /Health monitor started — interval=1 s, threshold=3 failures/)
+
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  t.match(metrics, /^postern_healer_docker_up 0$/m)
+  t.match(metrics, /^postern_healer_proxy_metrics_up 0$/m)
+  await said(`the proxy’s metrics cannot be had at unix://${directory}/no-metrics.sock: ENOENT`)
 
   const check = start(t, ['healthcheck'], env)
   t.same(await check.ended, [0, null])
