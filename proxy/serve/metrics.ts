@@ -3,9 +3,16 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { BudgetLeft } from '../policy/budget.ts'
 
 type Verdict = 'allow' | 'deny' | 'observe'
-type Policies = () => readonly { readonly client: string; readonly hash: string }[]
-type AuditHead = () => { readonly seq: number; readonly fingerprint: string }
-type Budgets = () => readonly BudgetLeft[]
+
+/** What is so at the moment of a scrape. */
+export type ProxyState = {
+  readonly policies: readonly { readonly client: string; readonly hash: string }[]
+  /** What is left of the budgets of these. */
+  readonly budgets: readonly BudgetLeft[]
+  readonly auditHead: { readonly seq: number; readonly fingerprint: string }
+  /** What policies refuse passes. */
+  readonly observes: boolean
+}
 
 export type ProxyMetrics = {
   readonly decided: (client: string, operation: string, verdict: Verdict, rule: string, seconds: number) => void
@@ -15,16 +22,13 @@ export type ProxyMetrics = {
   readonly engineUp: (up: boolean) => void
   /** A client's policy was read anew, at the start or later. */
   readonly reloaded: (client: string, outcome: 'success' | 'failure') => void
-  /** To be asked at each scrape under which policies clients are. */
-  readonly policies: (policies: Policies) => void
-  readonly observing: (is: boolean) => void
-  /** To be asked at each scrape how far the audit log has come, and which one it is. */
-  readonly auditHead: (head: AuditHead) => void
-  /** To be asked at each scrape what is left of the budgets of the policies in force. */
-  readonly budgets: (budgets: Budgets) => void
+  /** `state` is asked at each scrape. */
+  readonly showState: (state: () => ProxyState) => void
   readonly render: () => Promise<string>
   readonly contentType: string
 }
+
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 
 export function createProxyMetrics(): ProxyMetrics {
   const registry = new Registry()
@@ -71,60 +75,46 @@ export function createProxyMetrics(): ProxyMetrics {
     labelNames: ['client'],
     registers,
   })
-  let policies: Policies | undefined
-  new Gauge({
-    name: 'postern_proxy_policy_info',
-    help: '1, labelled with the hash of the policy that each client is under.',
-    labelNames: ['client', 'policy'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { client, hash } of policies?.() ?? []) this.set({ client, policy: hash }, 1)
-    },
-  })
-  const observing = new Gauge({
-    name: 'postern_proxy_observing',
-    help: '1 where the proxy only observes: it lets pass what policies refuse, but for what amounts to root.',
-    registers,
-  })
-  let head: AuditHead | undefined
-  new Gauge({
-    name: 'postern_proxy_audit_sequence',
-    help: 'The last line of the audit log, labelled with what the log is known by. A log that ends before a line that was seen was cut.',
-    labelNames: ['fingerprint'],
-    registers,
-    collect() {
-      if (!head) return
-      const { seq, fingerprint } = head()
-      this.reset()
-      this.set({ fingerprint }, seq)
-    },
-  })
-  let budgets: Budgets | undefined
-  new Gauge({
-    name: 'postern_proxy_budget_left',
-    help: 'How often an operation may still be done now, of the budget of its client, or of the container that has the fewest left.',
-    labelNames: ['client', 'operation', 'of'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { left, ...labels } of budgets?.() ?? []) this.set(labels, left)
-    },
-  })
+  let state: (() => ProxyState) | undefined
+  const shown = (name: string, help: string, labelNames: string[], samples: (state: ProxyState) => readonly Sample[]) =>
+    new Gauge({
+      ...{ name, help, labelNames, registers },
+      collect() {
+        this.reset()
+        for (const [labels, value] of state ? samples(state()) : []) this.set(labels, value)
+      },
+    })
+  shown(
+    'postern_proxy_policy_info',
+    '1, labelled with the hash of the policy that each client is under.',
+    ['client', 'policy'],
+    ({ policies }) => policies.map(({ client, hash }) => [{ client, policy: hash }, 1]),
+  )
+  shown(
+    'postern_proxy_observing',
+    '1 where the proxy only observes: it lets pass what policies refuse, but for what amounts to root.',
+    [],
+    ({ observes }) => [[{}, observes ? 1 : 0]],
+  )
+  shown(
+    'postern_proxy_audit_sequence',
+    'The last line of the audit log, labelled with what the log is known by. A log that ends before a line that was seen was cut.',
+    ['fingerprint'],
+    ({ auditHead: { seq, fingerprint } }) => [[{ fingerprint }, seq]],
+  )
+  shown(
+    'postern_proxy_budget_left',
+    'How often an operation may still be done now, of the budget of its client, or of the container that has the fewest left.',
+    ['client', 'operation', 'of'],
+    ({ budgets }) => budgets.map(({ left, ...labels }) => [labels, left]),
+  )
   return {
-    auditHead(given) {
-      head = given
-    },
-    policies(given) {
-      policies = given
+    showState(given) {
+      state = given
     },
     reloaded(client, outcome) {
       reloads.inc({ client, outcome })
       reloadSuccessful.set({ client }, outcome === 'success' ? 1 : 0)
-    },
-    observing: (is) => observing.set(is ? 1 : 0),
-    budgets(given) {
-      budgets = given
     },
     decided(client, operation, verdict, rule, duration) {
       decisions.inc({ client, operation, verdict, rule })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import type { AuditEvent } from '../audit/audit-line.ts'
-import { openAuditLog } from '../audit/audit-log.ts'
+import { type AuditLog, openAuditLog } from '../audit/audit-log.ts'
 import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
 import { watchReach } from '../engine/reach.ts'
@@ -12,11 +12,11 @@ import { budgetsLeft } from '../policy/budget.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { BoundedServer } from './bounded-server.ts'
 import { createChanges } from './changes.ts'
-import { createLedger, restoreLedger } from './ledger.ts'
+import { createLedger, type Ledger, restoreLedger } from './ledger.ts'
 import { listen } from './listen.ts'
-import { createProxyMetrics } from './metrics.ts'
+import { createProxyMetrics, type ProxyMetrics } from './metrics.ts'
 import { createMetricsServer } from './metrics-server.ts'
-import { type Reloading, type Watch, watchPolicies } from './reload.ts'
+import { watchPolicies } from './reload.ts'
 import { createServedClient } from './served-client.ts'
 
 export type ServeOptions = {
@@ -39,36 +39,80 @@ const KEY_FILE = 'audit-keys.json'
 /** How long requests that are under way may take to finish after a signal. */
 const STOP_TIMEOUT_MS = 8000
 
+const monotonic = () => performance.now()
+
 /** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start, or once the Engine is lost. */
-export async function serve({
-  clients,
-  observe,
-  engineSocket,
-  auditLog,
-  stateDirectory,
-  metricsSocket,
-  log,
-  now,
-}: ServeOptions): Promise<void> {
+export async function serve(options: ServeOptions): Promise<void> {
+  const { clients, metricsSocket, observe, log, now } = options
+  const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket === undefined ? [] : [metricsSocket])]
   refuseTwice(
     clients.map(({ policy }) => policy.client),
     'is the client of two policies; give each a name of its own',
   )
-  refuseTwice(
-    [...clients.map(({ socketPath }) => socketPath), metricsSocket ?? ''],
-    'is named twice; each client has a socket of its own',
-  )
+  refuseTwice(socketPaths, 'is named twice; each client has a socket of its own')
   // Sockets and logs are for their owner and their group.
   process.umask(0o117)
-
   const stopped = stopSignal()
-  let watch: Watch | undefined
-  process.on('SIGHUP', () => watch?.reload())
+
+  const record = await openRecord(options)
+  const { audit, ledger, metrics } = record
+  const engines = connectEngines(options.engineSocket)
+  const shared = { ownId: ownContainerId(), socketPaths, observe, monotonic, changes: createChanges(), log, now }
+  const served = clients.map(({ policy, policyFile, socketPath }) => {
+    const client = createServedClient(policy, { ...shared, ...record, engine: engines.connect() })
+    return { ...client, policyFile, socketPath }
+  })
+  const policies = () => served.map(({ policy }) => policy())
+  metrics.showState(() => ({
+    policies: policies(),
+    budgets: policies().flatMap((policy) => budgetsLeft(policy, ledger.charges, now())),
+    auditHead: audit.head(),
+    observes: observe,
+  }))
+  await audit.appendDurably(lifecycle('start', policies())).catch(record.cannotWrite)
+
+  for (const { server, socketPath, policy } of served) {
+    await listen(server, socketPath)
+    const { client, file, hash, allow } = policy()
+    metrics.reloaded(client, 'success')
+    log.info({ client, policy: hash, operations: [...allow.keys()] }, `serving ${file} to ${client} at unix://${socketPath}`)
+  }
+  if (observe) log.warn('--observe: what the policies refuse passes, but for what amounts to root; this protects nothing')
+  const servers: BoundedServer[] = [...served]
+  if (metricsSocket !== undefined) {
+    const server = createMetricsServer(engines.connect(), metrics)
+    await listen(server.server, metricsSocket)
+    servers.push(server)
+  }
+  const onChange = () => ledger.follow(policies())
+  const watch = watchPolicies(served.map((client) => ({ ...record, log, onChange, served: client, file: client.policyFile })))
+  process.on('SIGHUP', watch.reload)
+
+  const end = await Promise.race([stopped, engines.lost])
+  log.info(`${end instanceof Error ? end.message : end}: stopping`)
+  watch.stop()
+  await Promise.all(servers.map(({ server }) => closeWithin(server, STOP_TIMEOUT_MS)))
+  // What the Engine still owes an answer to is recorded as such.
+  await engines.close()
+  await Promise.all(servers.map(({ settled }) => settled()))
+  await audit.close(lifecycle('stop', policies()))
+  log.info('stopped')
+  if (end instanceof Error) throw end
+}
+
+type OpenRecord = {
+  readonly audit: AuditLog
+  readonly ledger: Ledger
+  readonly metrics: ProxyMetrics
+  /** Says that the audit log could not be written, where nobody else would. */
+  readonly cannotWrite: (error: unknown) => void
+}
+
+/** The audit log, and what is counted: what budgets need is read back from it. */
+async function openRecord({ clients, auditLog, stateDirectory, log, now }: ServeOptions): Promise<OpenRecord> {
   const metrics = createProxyMetrics()
-  const ledger = createLedger(
-    clients.map(({ policy }) => policy),
-    now,
-  )
+  const policies = clients.map(({ policy }) => policy)
+  const ledger = createLedger(policies, now)
   const cannotWrite = (error: unknown) => {
     metrics.auditFailed()
     log.error({ err: error }, 'the audit log cannot be written; nothing is changed until it can')
@@ -81,67 +125,24 @@ export async function serve({
     lookBackMs: ledger.windowMs(),
     onError: cannotWrite,
   })
-  metrics.auditHead(audit.head)
-  const auditHead = audit.head()
-  log.info(auditHead, `audit log ${auditLog.file} goes on after line ${auditHead.seq}; it is known by ${auditHead.fingerprint}`)
-  const ownId = ownContainerId()
-  const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket ? [metricsSocket] : [])]
-  const changes = createChanges()
-  const monotonic = () => performance.now()
+  const head = audit.head()
+  log.info(head, `audit log ${auditLog.file} goes on after line ${head.seq}; it is known by ${head.fingerprint}`)
+  return { audit, ledger, metrics, cannotWrite }
+}
+
+/** Connections to the Engine, for each client its own, so that none can take all of them. */
+function connectEngines(engineSocket: string) {
   const reach = watchReach(monotonic)
-  // Each has connections of its own to the Engine, so that none can take all of them.
   const engines: Engine[] = []
-  const ownEngine = () => {
-    const engine = connectEngine(engineSocket, reach.tried)
-    engines.push(engine)
-    return engine
+  return {
+    connect(): Engine {
+      const engine = connectEngine(engineSocket, reach.tried)
+      engines.push(engine)
+      return engine
+    },
+    lost: reach.lost.then((why) => new Error(`${why}; the proxy ends, so that its restart policy connects it anew`)),
+    close: () => Promise.all(engines.map((engine) => engine.close())),
   }
-
-  await audit
-    .appendDurably(
-      lifecycle(
-        'start',
-        clients.map(({ policy }) => policy),
-      ),
-    )
-    .catch(cannotWrite)
-  const servers: BoundedServer[] = []
-  const reloadings: Reloading[] = []
-  const policies = () => reloadings.map(({ served }) => served.policy())
-  metrics.policies(policies)
-  metrics.budgets(() => policies().flatMap((policy) => budgetsLeft(policy, ledger.charges, now())))
-  metrics.observing(observe)
-  for (const { policy, policyFile, socketPath } of clients) {
-    const shared = { ownId, socketPaths, observe, monotonic, ledger, audit, metrics, log, changes, now }
-    const served = createServedClient(policy, { ...shared, engine: ownEngine() })
-    await listen(served.server, socketPath)
-    servers.push(served)
-    reloadings.push({ file: policyFile, served, audit, metrics, log, onChange: () => ledger.follow(policies()) })
-    metrics.reloaded(policy.client, 'success')
-    log.info(
-      { client: policy.client, policy: policy.hash, operations: [...policy.allow.keys()] },
-      `serving ${policy.file} to ${policy.client} at unix://${socketPath}`,
-    )
-  }
-  if (observe) log.warn('--observe: what the policies refuse passes, but for what amounts to root; this protects nothing')
-  if (metricsSocket !== undefined) {
-    const served = createMetricsServer(ownEngine(), metrics)
-    await listen(served.server, metricsSocket)
-    servers.push(served)
-  }
-  watch = watchPolicies(reloadings)
-
-  const lost = reach.lost.then((why) => new Error(`${why}; the proxy ends, so that its restart policy connects it anew`))
-  const end = await Promise.race([stopped, lost])
-  log.info(`${end instanceof Error ? end.message : end}: stopping`)
-  watch.stop()
-  await Promise.all(servers.map(({ server }) => closeWithin(server, STOP_TIMEOUT_MS)))
-  // What the Engine still owes an answer to is recorded as such.
-  await Promise.all(engines.map((engine) => engine.close()))
-  await Promise.all(servers.map(({ settled }) => settled()))
-  await audit.close(lifecycle('stop', policies()))
-  log.info('stopped')
-  if (end instanceof Error) throw end
 }
 
 function refuseTwice(names: readonly string[], why: string): void {

@@ -106,8 +106,12 @@ t.test('the proxy’s own metrics pass whole', async (t) => {
   const metrics = createProxyMetrics()
   metrics.decided('healer', 'SystemPing', 'allow', 'allow.SystemPing', 0.01)
   metrics.decided('a "quoted" \\ name\n', '', 'deny', 'request.target', 40)
-  metrics.auditHead(() => ({ seq: 5, fingerprint: 'ab' }))
-  metrics.budgets(() => [{ client: 'healer', operation: 'ContainerRestart', of: 'client', left: 20 }])
+  metrics.showState(() => ({
+    policies: [{ client: 'healer', hash: 'ab12' }],
+    budgets: [{ client: 'healer', operation: 'ContainerRestart', of: 'client', left: 20 }],
+    auditHead: { seq: 5, fingerprint: 'ab' },
+    observes: false,
+  }))
   const lines = (await metrics.render()).split('\n').filter((line) => line !== '')
   t.ok(lines.length > 100)
   t.same(

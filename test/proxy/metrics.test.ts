@@ -123,7 +123,7 @@ t.test('budgets are asked for at each scrape, and those of a policy that is gone
   t.same(await series(), [])
   const budget: BudgetLeft = { client: 'healer', operation: 'ContainerRestart', of: 'client', left: 20 }
   let inForce: readonly BudgetLeft[] = [budget, { ...budget, of: 'container', left: 5 }]
-  metrics.budgets(() => inForce)
+  metrics.showState(() => ({ policies: [], budgets: inForce, auditHead: { seq: 0, fingerprint: '' }, observes: false }))
   t.same(await series(), [
     'postern_proxy_budget_left{client="healer",operation="ContainerRestart",of="client"} 20',
     'postern_proxy_budget_left{client="healer",operation="ContainerRestart",of="container"} 5',
