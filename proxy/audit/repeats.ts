@@ -7,7 +7,7 @@ export type Repeats = {
   readonly take: (decision: DecisionEvent) => DecisionEvent | undefined
   /** The lines of what was counted and is due to be told; of all that was counted, if `all`. */
   readonly due: (all?: boolean) => readonly DecisionEvent[]
-  /** `decision`, which came from here, could not be written: it is counted, and told of later. */
+  /** `decision`, which came from here, could not be written: it is counted, and due at once. */
   readonly putBack: (decision: DecisionEvent) => void
 }
 
@@ -67,7 +67,11 @@ export function createRepeats(now: () => number): Repeats {
       }
       return told
     },
-    putBack: (decision) => add(kinds.get(keyOf(decision)) ?? begin(decision), decision),
+    putBack(decision) {
+      const kind = kinds.get(keyOf(decision)) ?? begin(decision)
+      add(kind, decision)
+      kind.dueMs = now()
+    },
   }
 }
 

@@ -106,6 +106,17 @@ t.test('a line that could not be written is told of later', async (t) => {
   t.match(repeats.due(true), [{ count: 2, since: '2024-06-01T12:00:00.000Z' }])
 })
 
+t.test('however long it could not be written, it is due as soon as that is tried again', async (t) => {
+  const { clock, repeats } = repeatsAt()
+  repeats.putBack(read('/x'))
+  for (let minute = 1; minute <= 180; minute++) {
+    clock.nowMs = START + minute * MINUTE
+    const lines = repeats.due()
+    t.match(lines, [{ count: 1, since: '2024-06-01T12:00:00.000Z' }], `${minute} minutes later`)
+    for (const line of lines) repeats.putBack(line)
+  }
+})
+
 t.test('whatever comes, and whatever the clock does, every request is told of exactly once', async () => {
   const step = fc.record({
     path: fc.constantFrom('/a', '/b', '/c'),
