@@ -6,7 +6,7 @@ import { basename, dirname, extname, join } from 'node:path'
 export type LogFile = {
   /** Appends `text`, in latin1. Where it rejects, some of it may be there all the same: see `since`. */
   readonly append: (text: string) => Promise<void>
-  /** All that was appended is on the disk when it resolves. */
+  /** All that was appended is on the disk when it resolves, under the names that the files have. */
   readonly sync: () => Promise<void>
   /** Bytes in the file. */
   readonly size: () => number
@@ -25,6 +25,7 @@ export async function openLogFile(file: string): Promise<LogFile> {
   let handle: FileHandle | undefined = await openIt()
   let { size } = await handle.stat()
   let isClosed = false
+  let isRenamed = false
   const opened = async () => {
     if (isClosed) throw new Error(`${file} is closed`)
     handle ??= await openIt()
@@ -35,7 +36,11 @@ export async function openLogFile(file: string): Promise<LogFile> {
       await (await opened()).appendFile(text, 'latin1')
       size += text.length
     },
-    sync: async () => (await opened()).datasync(),
+    async sync() {
+      await (await opened()).datasync()
+      if (isRenamed) await syncDirectory(file)
+      isRenamed = false
+    },
     size: () => size,
     async measure() {
       const left = await opened()
@@ -46,11 +51,13 @@ export async function openLogFile(file: string): Promise<LogFile> {
       return buffer.toString('latin1')
     },
     async setAside(firstSeq) {
-      await rename(file, earlierName(file, firstSeq))
-      await handle?.close()
+      const full = handle
       handle = undefined
+      await full?.close()
+      // Last: what fails before leaves the file where it was, and nothing can fail after.
+      await rename(file, earlierName(file, firstSeq))
       size = 0
-      await syncDirectory(file)
+      isRenamed = true
     },
     async clear() {
       await (await opened()).truncate(0)

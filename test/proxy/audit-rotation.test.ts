@@ -2,13 +2,25 @@
 // verifies or says what is missing.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { AuditEvent } from '../../proxy/audit/audit-line.ts'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
 import { listEarlierFiles } from '../../proxy/audit/log-file.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { preparePlace, startServing } from './support/proxy-process.ts'
+import { ask } from './support/raw-client.ts'
 import { parseLines } from './support/start-proxy.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -133,6 +145,28 @@ t.test('a log whose last file is lost is found cut', async (t) => {
   rmSync(files.file)
   await fill(files, 1)
   t.match((await verifyFiles(await filesOf(files.file), {})).problem, { what: /is expected here|found the log cut here/ })
+})
+
+t.test('files that are set aside while their directory cannot be read follow one another all the same', async (t) => {
+  const place = await preparePlace(t)
+  const program = await startServing(t, { ...place, args: [...place.args, '--audit-max-size', '1k', '--audit-max-files', '100'] })
+  const paths = Array.from({ length: 15 }, (_, i) => `/odd/${i}`)
+  for (const [i, path] of paths.entries()) {
+    // Renaming goes on, and what comes after it does not.
+    if (i === 5) chmodSync(place.directory, 0o333)
+    if (i === 10) chmodSync(place.directory, 0o777)
+    await ask(place.client, `GET ${path}`)
+  }
+  program.child.kill('SIGTERM')
+  t.match((await program.ended).stdout, /EACCES.*the audit log cannot be written/)
+  const all = await filesOf(place.audit)
+  t.match(await verifyFiles(all, {}), { problem: undefined, from: 1, unsealed: 0 })
+  const told = all.flatMap(linesOf).map(({ path }) => path)
+  t.same(
+    paths.map((path) => told.filter((each) => each === path).length),
+    paths.map(() => 1),
+    'each request is told of, once',
+  )
 })
 
 t.test('a file that is no audit log is left as it is', async (t) => {
