@@ -5,7 +5,11 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { AuditEvent } from '../../proxy/audit/audit-line.ts'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
+import { makeSealKey } from '../../proxy/audit/chain.ts'
+import { createChainWriter } from '../../proxy/audit/chain-writer.ts'
+import { openLogFile } from '../../proxy/audit/log-file.ts'
 import type { ReadLine } from '../../proxy/audit/read-log.ts'
+import { NEW_TAIL } from '../../proxy/audit/tail.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
 import { parseLines } from './support/start-proxy.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -207,4 +211,44 @@ t.test('a disk that fills in the middle of a line, and has room again, leaves a 
   const verified = await verifyFiles([files.file], {})
   t.equal(verified.problem, undefined)
   t.ok(verified.lines > 10)
+})
+
+t.test('wherever in a line the disk fills, the line that was refused and is written again is there once', async (t) => {
+  const { file, keyFile } = place(t)
+  const logFile = await openLogFile(file)
+  t.teardown(() => logFile.close())
+  let room = Number.POSITIVE_INFINITY
+  let longest = 0
+  const chain = createChainWriter({
+    ...{ keyFile, now, tail: NEW_TAIL, firstSeq: undefined, keys: { seq: 0, current: makeSealKey(), next: makeSealKey() } },
+    logFile: {
+      ...logFile,
+      async append(text) {
+        longest = Math.max(longest, text.length)
+        if (text.length <= room) return logFile.append(text)
+        appendFileSync(file, text.slice(0, room))
+        throw new Error('no space left on device')
+      },
+    },
+  })
+  await chain.write({ event: 'log', key: 'k'.repeat(43) })
+  let refused = 0
+  for (let bytes = 0; bytes <= longest; bytes++) {
+    const once = event(`with room for ${bytes} bytes`)
+    room = bytes
+    const isRefused = await chain.write(once).then(
+      () => false,
+      () => true,
+    )
+    room = Number.POSITIVE_INFINITY
+    if (isRefused) await chain.write(once)
+    refused += isRefused ? 1 : 0
+  }
+  t.ok(refused > 100)
+  const text = readFileSync(file, 'utf8')
+  for (let bytes = 0; bytes <= longest; bytes++) {
+    const whole = text.split('\n').filter((line) => line.endsWith(`"with room for ${bytes} bytes"}`))
+    t.equal(whole.length, 1, `with room for ${bytes} bytes`)
+  }
+  t.equal((await verifyFiles([file], {})).problem, undefined)
 })
