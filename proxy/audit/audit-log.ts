@@ -12,10 +12,10 @@ import { NEW_TAIL } from './tail.ts'
 export type AuditLog = {
   /**
    * Appends a line; resolves with the sequence number of the log's last line once it is handed to the system. A decision like an
-   * earlier one is counted instead, and told of within an hour. Rejects when the line cannot be written; a decision is then told of later.
+   * earlier one is counted instead, and told of within an hour. Rejects when the line cannot be written; it is then told of later.
    */
   readonly append: (event: AuditEvent) => Promise<number>
-  /** Appends a line, and resolves with its number only once it is sealed and on the disk. */
+  /** Appends a line, and resolves with its number only once it is sealed and on the disk. One that cannot be is not told of later. */
   readonly appendDurably: (event: AuditEvent) => Promise<number>
   /** How far it has come, and what it is known by: the first key of the oldest file that is kept. */
   readonly head: () => { readonly seq: number; readonly fingerprint: string }
@@ -61,13 +61,22 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     queue = done.catch(() => undefined)
     return done
   }
+  /** What has happened, and is to be written before anything else. */
+  const owed: AuditEvent[] = []
+  const writeOwed = async (): Promise<void> => {
+    for (let [first] = owed; first; [first] = owed) {
+      await chain.write(first)
+      owed.shift()
+    }
+  }
   const write = async (...writings: readonly Writing[]): Promise<number> => {
     if (logFile.size() >= maxBytes) {
       await chain.setAside()
       await dropEarlierFiles(file, maxFiles - 1)
       knownBy = await readFingerprintKey(file)
     }
-    await chain.write(...writings)
+    await writeOwed()
+    if (writings.length > 0) await chain.write(...writings)
     return chain.tail().seq
   }
   const repeats = createRepeats(now)
@@ -80,15 +89,24 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     const told = await Promise.allSettled(repeats.due(all).map(writeDecision))
     for (const result of told) if (result.status === 'rejected') throw result.reason
   }
+  const seal = async (): Promise<void> => {
+    await writeOwed()
+    await chain.seal()
+  }
   const settle = async (): Promise<void> => {
     await tellOfRepeats(false)
-    await inTurn(chain.seal)
+    await inTurn(seal)
   }
   const settling = setInterval(() => settle().catch(onError), SETTLE_AFTER_MS).unref()
 
   return {
     async append(event) {
-      if (event.event !== 'decision') return inTurn(() => write(event))
+      if (event.event !== 'decision') {
+        return inTurn(() => {
+          owed.push(event)
+          return write()
+        })
+      }
       const first = repeats.take(event)
       return first ? writeDecision(first) : chain.tail().seq
     },
@@ -102,7 +120,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     async close(last) {
       clearInterval(settling)
       await tellOfRepeats(true).catch(onError)
-      await (last ? inTurn(() => write(last, 'seal')) : inTurn(chain.seal)).catch(onError)
+      await (last ? inTurn(() => write(last, 'seal')) : inTurn(seal)).catch(onError)
       await inTurn(chain.forgetUsedKey).catch(onError)
       await logFile.close()
     },

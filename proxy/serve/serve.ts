@@ -69,7 +69,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     auditHead: audit.head(),
     observes: observe,
   }))
-  await audit.appendDurably(lifecycle('start', policies())).catch(record.cannotWrite)
+  await audit.append(lifecycle('start', policies())).catch(record.cannotWrite)
 
   for (const { server, socketPath, policy } of served) {
     await listen(server, socketPath)
