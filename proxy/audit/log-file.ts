@@ -1,6 +1,6 @@
 // The files of an audit log: the one that is written to, and those before it, which it was when it had become too long.
 // Knows nothing of lines.
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 
 export type LogFile = {
@@ -19,11 +19,20 @@ export type LogFile = {
   readonly close: () => Promise<void>
 }
 
-/** Opens `file` for appending; it is made where there is none. */
+/** Opens `file` for appending; it is made where there is none. One that cannot be written now is opened once it can. */
 export async function openLogFile(file: string): Promise<LogFile> {
   const openIt = () => open(file, 'a+', 0o640)
-  let handle: FileHandle | undefined = await openIt()
-  let { size } = await handle.stat()
+  let handle: FileHandle | undefined
+  try {
+    handle = await openIt()
+  } catch (error) {
+    const isThere = await stat(file).then(
+      (found) => found.isFile(),
+      () => false,
+    )
+    if (!isThere) throw error
+  }
+  let { size } = await stat(file)
   let isClosed = false
   let isRenamed = false
   const opened = async () => {

@@ -160,6 +160,26 @@ t.test('a disk that is full when the proxy is killed, and when it starts', { ski
   )
 })
 
+t.test('a disk that is read-only when the proxy starts', { skip }, async (t) => {
+  const { place, disk } = await prepareOnDisk(t)
+  const first = await startServing(t, place)
+  t.equal((await ask(place.client, RESTART)).status, 204)
+  first.child.kill('SIGTERM')
+  await first.ended
+  disk.remount('ro')
+
+  const program = await startServing(t, place)
+  await changesNothing(t, place)
+  await changesNothing(t, place)
+  disk.remount('rw')
+  t.equal((await ask(place.client, RESTART)).status, 204)
+  const { lines, notes, stdout } = await stopAndVerify(t, place, program)
+  t.match(stdout, /EROFS.*the audit log cannot be written/)
+  t.same(notes, [])
+  t.equal(times(lines, isUnwritable), 2)
+  t.equal(lines.filter(({ event }) => event === 'start').length, 2)
+})
+
 for (const [what, lose, mend] of [
   ['full', (disk: SmallDisk) => disk.fill(), (disk: SmallDisk) => disk.empty()],
   ['read-only', (disk: SmallDisk) => disk.remount('ro'), (disk: SmallDisk) => disk.remount('rw')],
