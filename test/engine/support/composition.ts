@@ -35,14 +35,21 @@ const FILE = 'compose/compose.yaml'
 /** Settings that make a healing run take seconds instead of a minute. */
 const QUICK = { CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '1', START_PERIOD: '5' }
 
-/** Brings up `services` with the healer's settings in `env`, and takes all down when the test ends. */
-export async function bringUp(t: Test, services: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Composition> {
+/** Brings up `services` with the healer's settings in `env`, changed by the file `override`, and takes all down when the test ends. */
+export async function bringUp(
+  t: Test,
+  services: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  override?: string,
+): Promise<Composition> {
   const [app, healer, prometheus] = [await freePort(), await freePort(), await freePort()]
   const settings = { ...QUICK, ...env, SAMPLE_APP_PORT: `${app}`, HEALER_PORT: `${healer}`, PROMETHEUS_PORT: `${prometheus}` }
-  const compose = (...args: readonly string[]) => run('docker', ['compose', '-f', FILE, ...args], settings)
+  const files = ['-f', FILE, ...(override === undefined ? [] : ['-f', override])]
+  const compose = (...args: readonly string[]) => run('docker', ['compose', ...files, ...args], settings)
   if ((await compose('ps', '-q')) !== '')
     throw new Error('the composition is running; take it down first: docker compose -f compose/compose.yaml down')
-  t.teardown(() => compose('down', '--volumes', '--timeout', '1'))
+  // By the name of the project: the override may be gone by then.
+  t.teardown(() => run('docker', ['compose', '-f', FILE, 'down', '--volumes', '--timeout', '1'], settings))
   await compose('up', '--build', '--detach', ...services)
 
   // Not `compose logs`, which writes control sequences between the lines.
