@@ -22,6 +22,11 @@ export function makeSealKey(): SealKey {
   return { public: x, secret: d }
 }
 
+/** Whether `value`, of a line, is the public part of one. */
+export function isSealKey(value: unknown): value is string {
+  return typeof value === 'string' && /^[\w-]{43}$/.test(value)
+}
+
 const CONTEXT = 'postern audit seal 1\n'
 
 /** A seal's line signed by `key`: `line` is the line with an empty `sig`, its last field. Source: RFC 8032. */

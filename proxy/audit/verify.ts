@@ -1,6 +1,6 @@
 // Whether an audit log is what was written: every line, in order, and each seal. Needs no secret. Names the first line that is not right.
 import { AUDIT_EVENTS } from './audit-line.ts'
-import { fingerprint, hashLine, isSignedSeal, NO_LINE } from './chain.ts'
+import { fingerprint, hashLine, isSealKey, isSignedSeal, NO_LINE } from './chain.ts'
 import { parseAuditLine, type RawLine, type ReadLine } from './read-log.ts'
 import { withPiece } from './tail.ts'
 
@@ -51,6 +51,7 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
   })
 
   let isTheOne = false
+  let claimed: string | undefined
   let first: LocatedLine | undefined
   let at: LocatedLine | undefined
   for await (const raw of lines) {
@@ -68,13 +69,14 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
     }
     const judged = judge(line, raw, state)
     if (judged !== undefined) return wrong(judged.at, judged.what)
-    if (line.event === 'log' || line.event === 'continued') {
-      const own = fingerprint(String(line.key))
-      known ??= own
-      isTheOne ||= own === key
+    const isSeal = line.event === 'seal'
+    if (isBeginning(line)) claimed = keyOf(line)
+    // Keys are public, and a file that says whose it is proves nothing of the seals before that: the seal by that key does.
+    if (claimed !== undefined && (summary.seals === 0 || (isSeal && keyOf(line) === claimed))) {
+      known ??= claimed
+      isTheOne ||= claimed === key
     }
     if (!state.last && line.seq > 1) notes.push(`begins with line ${line.seq}; what was before it is not here`)
-    const isSeal = line.event === 'seal'
     summary = {
       lines: summary.lines + 1,
       from: summary.from || line.seq,
@@ -82,7 +84,7 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
       seals: summary.seals + (isSeal ? 1 : 0),
       unsealed: isSeal ? 0 : summary.unsealed + 1,
     }
-    const nextKey = isSeal ? line.next : line.event === 'log' || line.event === 'continued' ? line.key : state.nextKey
+    const nextKey = isSeal ? line.next : isBeginning(line) ? line.key : state.nextKey
     state = { last: { text: raw.text, seq: line.seq, at: raw }, ...(typeof nextKey === 'string' ? { nextKey } : {}) }
   }
   const end = at ?? { file: '', number: 0, text: '', isWhole: true }
@@ -99,6 +101,8 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
   return { ...summary, ...(known === undefined ? {} : { fingerprint: known }), notes }
 }
 
+const isBeginning = ({ event }: ReadLine) => event === 'log' || event === 'continued'
+const keyOf = ({ key }: ReadLine) => fingerprint(String(key))
 const placeOf = ({ file, number }: LocatedLine) => `${file}:${number}`
 
 const NO_LINE_OF_A_LOG = 'this is no line of an audit log'
@@ -116,7 +120,9 @@ function judge(line: ReadLine, raw: LocatedLine, { last, nextKey, torn }: State)
   if (last && !torn && line.prev !== hashLine(last.text)) {
     return { at: last.at, what: 'this is not what the next line was written after: it was changed since' }
   }
-  if (!AUDIT_EVENTS.includes(line.event)) return { at: raw, what: 'no proxy writes such a line' }
+  if (!AUDIT_EVENTS.includes(line.event) || (isBeginning(line) && !isSealKey(line.key))) {
+    return { at: raw, what: 'no proxy writes such a line' }
+  }
   if (line.event === 'cut') {
     return { at: raw, what: `the proxy found the log cut here: its seals went as far as line ${line.sealed}` }
   }
@@ -129,7 +135,7 @@ const ANOTHER_KEY = 'this is not by the key that the seal before it named: what 
 
 function judgeSeal(line: ReadLine, raw: LocatedLine, nextKey: string | undefined): Wrong | undefined {
   const { key, next } = line
-  if (typeof key !== 'string' || typeof next !== 'string') return { at: raw, what: 'this seal is none' }
+  if (!isSealKey(key) || !isSealKey(next)) return { at: raw, what: 'this seal is none' }
   if (nextKey !== undefined && key !== nextKey) {
     return { at: raw, what: ANOTHER_KEY }
   }

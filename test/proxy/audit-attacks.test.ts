@@ -1,0 +1,133 @@
+// What somebody may try with an audit log, who can write the files: without any key, and with those of a proxy that he took over. All
+// that he can reach is the end: it can be cut off, and what nothing has sealed can be replaced.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type AuditEvent, renderAuditLine } from '../../proxy/audit/audit-line.ts'
+import { openAuditLog } from '../../proxy/audit/audit-log.ts'
+import { fingerprint, hashLine, makeSealKey, NO_LINE, type SealKey, signSeal } from '../../proxy/audit/chain.ts'
+import { listEarlierFiles } from '../../proxy/audit/log-file.ts'
+import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { temporaryDirectory } from './support/temporary.ts'
+
+const now = () => Date.parse('2024-06-01T12:00:00Z')
+const said = (reason: string): AuditEvent => ({ event: 'start', reason })
+type Line = { readonly seq: number; readonly prev: string; readonly event: string; readonly key: string; readonly next: string }
+const parse = (line = ''): Line => JSON.parse(line)
+
+/** A log of several files, each of some changes and their seals; `files` has the lines of each, the oldest first. */
+async function makeLog(t: Test, changes = 8) {
+  const directory = temporaryDirectory(t)
+  const options = { file: join(directory, 'audit.jsonl'), keyFile: join(directory, 'keys.json'), now, maxBytes: 1600 }
+  const log = await openAuditLog(options)
+  const known = log.head().fingerprint
+  for (let i = 0; i < changes; i++) await log.appendDurably(said(`change ${i}`))
+  await log.close()
+  const paths = [...(await listEarlierFiles(options.file)), options.file]
+  const files = paths.map((path) => readFileSync(path, 'utf8').trimEnd().split('\n'))
+  return { directory, options, paths, files, known, lines: files.flat(), first: parse(files[0]?.[0]).key }
+}
+
+type Forged = AuditEvent | { readonly event: 'seal'; readonly by: SealKey; readonly next: string } | Record<string, unknown>
+
+/** Lines of these events after the line `last`, as one who knows how writes them. */
+function forge(events: readonly Forged[], last?: string): string[] {
+  let [seq, prev] = last === undefined ? [0, NO_LINE] : [parse(last).seq, hashLine(last)]
+  return events.map((given) => {
+    const { by, ...event } = given as Record<string, unknown> & { readonly by?: SealKey }
+    const stamp = { v: 1, time: new Date(now()).toISOString(), seq: ++seq, prev } as const
+    const whole = by ? { event: event.event, key: by.public, next: event.next, sig: '' } : event
+    const line = renderAuditLine(stamp, whole as unknown as AuditEvent)
+    prev = hashLine(by ? signSeal(line, by) : line)
+    return by ? signSeal(line, by) : line
+  })
+}
+
+async function verifyLines(t: Test, files: readonly (readonly string[])[], options: Parameters<typeof verifyFiles>[1] = {}) {
+  const directory = temporaryDirectory(t)
+  const paths = files.map((lines, i) => {
+    const path = join(directory, `${i}.jsonl`)
+    writeFileSync(path, lines.map((line) => `${line}\n`).join(''))
+    return path
+  })
+  return verifyFiles(paths, options)
+}
+
+const [own, another] = [makeSealKey(), makeSealKey()]
+
+/** A log that somebody made up to be taken for the one whose first public key is `key`. */
+const madeUp: readonly (readonly [what: string, make: (key: string) => readonly (readonly string[])[]])[] = [
+  [
+    'begun with his key',
+    () => [
+      forge([
+        { event: 'log', key: own.public },
+        { event: 'seal', by: own, next: another.public },
+      ]),
+    ],
+  ],
+  [
+    'begun with the key of the true log, and sealed with his',
+    (key) => [
+      forge([
+        { event: 'log', key },
+        { event: 'seal', by: own, next: another.public },
+      ]),
+    ],
+  ],
+  [
+    'begun with the key in a list, which is no key and yet has its letters',
+    (key) => [forge([{ event: 'log', key: [key] }, said('x'), { event: 'seal', by: own, next: another.public }])],
+  ],
+  [
+    'begun with the key and a space',
+    (key) => [forge([{ event: 'log', key: `${key} ` }, said('x'), { event: 'seal', by: own, next: another.public }])],
+  ],
+  [
+    'that names the key as the next, and says that it goes on with that',
+    (key) => {
+      const first = forge([{ event: 'log', key: own.public }, said('x'), { event: 'seal', by: own, next: key }])
+      return [first, forge([{ event: 'continued', key }, said('y')], first.at(-1))]
+    },
+  ],
+  [
+    'that begins in the middle, names the key as the next, and says that it goes on with that',
+    (key) => {
+      const last = forge([said('never written')])[0]
+      const first = forge([said('x'), { event: 'seal', by: own, next: key }], last)
+      return [first, forge([{ event: 'continued', key }, said('y')], first.at(-1))]
+    },
+  ],
+  [
+    'that names the key as the next but one',
+    (key) => {
+      const seals = [
+        { event: 'seal', by: own, next: another.public } as const,
+        { event: 'seal', by: another, next: key } as const,
+      ]
+      const first = forge([{ event: 'log', key: own.public }, ...seals])
+      return [first, forge([{ event: 'continued', key }], first.at(-1))]
+    },
+  ],
+]
+
+t.test('a log that was made up with public keys is not taken for the one that it says it is', async (t) => {
+  const { first, known } = await makeLog(t)
+  for (const [what, make] of madeUp) {
+    const { problem, fingerprint: said } = await verifyLines(t, make(first), { key: known })
+    t.ok(problem, what)
+    const looked = await verifyLines(t, make(first))
+    t.ok(looked.problem || looked.fingerprint !== known, `${what}: and is not said to be known by its key, but ${said}`)
+  }
+})
+
+t.test('a log is known by the key of any of its files that a seal stands for', async (t) => {
+  const { files } = await makeLog(t)
+  const keys = files.map((lines) => fingerprint(parse(lines[0]).key))
+  t.ok(keys.length > 2)
+  for (const key of keys) t.match(await verifyLines(t, files, { key }), { problem: undefined, fingerprint: keys[0] })
+  const middle = [files[0]?.slice(2) ?? [], ...files.slice(1)]
+  t.match(await verifyLines(t, middle, { key: keys[1] ?? '' }), { problem: undefined, fingerprint: keys[1] })
+  const begun = forge([{ event: 'log', key: own.public }, said('just begun')])
+  t.match(await verifyLines(t, [begun], { key: fingerprint(own.public) }), { problem: undefined, unsealed: 2 })
+})
