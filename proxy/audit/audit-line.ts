@@ -96,7 +96,12 @@ const lineSchemas = [
     })
     .describe('all lines so far are signed'),
   z
-    .strictObject({ ...stamp, event: z.literal('torn'), bytes: count.describe('how long it is') })
+    .strictObject({
+      ...stamp,
+      event: z.literal('torn'),
+      bytes: count.describe('how long it is'),
+      sha256: hash.describe('its SHA-256; `prev` is of the last line before it'),
+    })
     .describe('what stands before this line is the beginning of one that could not be written whole'),
   z
     .strictObject({

@@ -1,10 +1,10 @@
 // Writes lines one after the other, each with the hash of the one before, and seals them. One caller at a time: `audit-log` sees to that.
 import { AUDIT_VERSION, type AuditEvent, renderAuditLine, type Stamp } from './audit-line.ts'
-import { makeSealKey, signSeal } from './chain.ts'
+import { hashLine, makeSealKey, signSeal } from './chain.ts'
 import { type KeyState, saveKeyState } from './key-state.ts'
 import type { LogEnd } from './log-end.ts'
 import type { LogFile } from './log-file.ts'
-import { absorb, advance, ended, type Tail } from './tail.ts'
+import { absorb, advance, type Tail } from './tail.ts'
 
 export type ChainWriter = {
   readonly tail: () => Tail
@@ -39,7 +39,7 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
   }
   const append = async (writings: readonly Writing[]): Promise<void> => {
     const before = tail
-    let next = ended(before)
+    let next = before
     const lines = writings.map((writing) => {
       const stamp = { v: AUDIT_VERSION, time: new Date(now()).toISOString(), seq: next.seq + 1, prev: next.head } as const
       const line = render(stamp, writing)
@@ -67,7 +67,8 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
   }
   const write = async (...writings: readonly Writing[]): Promise<void> => {
     if (writings.includes('seal')) await forgetUsedKey()
-    const repair: Writing[] = tail.torn === undefined ? [] : [{ event: 'torn', bytes: tail.torn.length }]
+    const { torn } = tail
+    const repair: Writing[] = torn === undefined ? [] : [{ event: 'torn', bytes: torn.length, sha256: hashLine(torn) }]
     const isBeginning = writings.some((writing) => writing !== 'seal' && (writing.event === 'log' || writing.event === 'cut'))
     const begin: Writing[] = firstSeq === undefined && !isBeginning ? [{ event: 'continued', key: keys.current.public }] : []
     await append([...repair, ...begin, ...writings])

@@ -37,7 +37,7 @@ export function advance({ torn, isOpen: _, ...tail }: Tail, text: string, onLine
 /** `tail` and a text without a newline at the end of the file: a line that lacks only that, or the beginning of one. */
 export function advanceOpen(tail: Tail, text: string, onLine?: Listener): Tail {
   const line = parseAuditLine(text)
-  const isNext = line?.seq === tail.seq + 1 && line.prev === ended(tail).head
+  const isNext = line?.seq === tail.seq + 1 && line.prev === tail.head
   const next = isNext ? advance(tail, text, onLine) : { ...tail, torn: withPiece(tail.torn, text), isSealed: false }
   return { ...next, isOpen: true }
 }
@@ -52,11 +52,6 @@ export function absorb(tail: Tail, bytes: string): Tail {
     if (i < pieces.length - 1) return advance(last, piece)
     return piece === '' ? last : advanceOpen(last, piece)
   }, tail)
-}
-
-/** `tail` once its open end has its newline: the line after what is torn holds its hash. */
-export function ended({ torn, isOpen: _, ...tail }: Tail): Tail {
-  return torn === undefined ? tail : { ...tail, head: hashLine(torn) }
 }
 
 /** Pieces of lines after one another, as they stand in the file. */

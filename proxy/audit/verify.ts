@@ -64,7 +64,7 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
       continue
     }
     if (state.torn) {
-      if (line.event !== 'torn' || line.prev !== hashLine(state.torn.text)) return wrong(state.torn.at, NO_LINE_OF_A_LOG)
+      if (line.event !== 'torn' || line.sha256 !== hashLine(state.torn.text)) return wrong(state.torn.at, NO_LINE_OF_A_LOG)
       notes.push(`${placeOf(state.torn.at)}: a line that could not be written whole; the next one says so`)
     }
     const judged = judge(line, raw, state)
@@ -117,12 +117,13 @@ function judge(line: ReadLine, raw: LocatedLine, { last, nextKey, torn }: State)
     const found = `line ${last.seq + 1} of the log is expected here, and this is line ${line.seq}`
     return { at: raw, what: `${found}: lines were dropped, added or swapped` }
   }
-  if (last && !torn && line.prev !== hashLine(last.text)) {
+  if (last && line.prev !== hashLine(last.text)) {
     return { at: last.at, what: 'this is not what the next line was written after: it was changed since' }
   }
   if (!AUDIT_EVENTS.includes(line.event) || (isBeginning(line) && !isSealKey(line.key))) {
     return { at: raw, what: 'no proxy writes such a line' }
   }
+  if (last && line.event === 'torn' && !torn) return { at: raw, what: 'the torn line that this tells of is not here' }
   if (line.event === 'cut') {
     return { at: raw, what: `the proxy found the log cut here: its seals went as far as line ${line.sealed}` }
   }

@@ -131,3 +131,45 @@ t.test('a log is known by the key of any of its files that a seal stands for', a
   const begun = forge([{ event: 'log', key: own.public }, said('just begun')])
   t.match(await verifyLines(t, [begun], { key: fingerprint(own.public) }), { problem: undefined, unsealed: 2 })
 })
+
+/** One file: lines, some that nothing has sealed, what a crash left of two lines, and, after a start, sealed to its end. */
+async function makeTornLog(t: Test) {
+  const directory = temporaryDirectory(t)
+  const options = { file: join(directory, 'audit.jsonl'), keyFile: join(directory, 'keys.json'), now }
+  const log = await openAuditLog(options)
+  await log.appendDurably(said('change'))
+  for (let i = 0; i < 3; i++) await log.append(said(`read ${i}`))
+  const [before, keys] = [readFileSync(options.file, 'utf8'), readFileSync(options.keyFile)]
+  await log.close()
+  writeFileSync(options.keyFile, keys)
+  writeFileSync(options.file, `${before}{"v":1,"time":"20\n{"v":1,"ti`)
+  const next = await openAuditLog(options)
+  await next.appendDurably(said('after'))
+  await next.close()
+  return readFileSync(options.file, 'utf8').trimEnd().split('\n')
+}
+
+const [TORN_AT, TORN_LINES] = [6, 2]
+
+const withTorn: readonly (readonly [what: string, change: (lines: readonly string[]) => readonly string[], says: RegExp])[] = [
+  ['the line before it changed', (l) => l.with(TORN_AT - 1, (l[TORN_AT - 1] ?? '').replace('read', 'lead')), /changed since/],
+  [
+    'the lines before it, which nothing had sealed at that time, made up',
+    (l) => [...l.slice(0, 3), ...forge([said('x'), said('y'), said('z')], l[2]), ...l.slice(TORN_AT)],
+    /changed since/,
+  ],
+  ['another text torn', (l) => l.with(TORN_AT, '{"v":1,'), /no line of an audit log/],
+  ['nothing torn', (l) => l.toSpliced(TORN_AT, TORN_LINES), /torn line that this tells of is not here/],
+  ['half of it torn', (l) => l.toSpliced(TORN_AT, 1), /no line of an audit log/],
+  ['more torn', (l) => l.toSpliced(TORN_AT, 0, ''), /no line of an audit log/],
+  ['a line added to what is torn', (l) => l.toSpliced(TORN_AT + 1, 0, l[4] ?? ''), /no line of an audit log|dropped, added/],
+  ['the line that tells of it dropped', (l) => l.toSpliced(TORN_AT + TORN_LINES, 1), /no line of an audit log/],
+  ['both dropped', (l) => l.toSpliced(TORN_AT, TORN_LINES + 1), /dropped, added or swapped/],
+]
+
+t.test('what a crash has torn holds what is before it, and can be changed as little', async (t) => {
+  const lines = await makeTornLog(t)
+  t.equal(parse(lines[TORN_AT + TORN_LINES]).event, 'torn')
+  t.match(await verifyLines(t, [lines]), { problem: undefined, unsealed: 0, notes: [/could not be written whole/] })
+  for (const [what, change, says] of withTorn) t.match((await verifyLines(t, [change(lines)])).problem, { what: says }, what)
+})
