@@ -7,7 +7,7 @@ import { withPiece } from './tail.ts'
 export type VerifyOptions = {
   /** What the log is known by; another log is a problem. */
   readonly key?: string
-  /** A line that a witness has seen: a log that ends before it was cut. */
+  /** A line that a witness has seen: a log that is not sealed as far as that was cut, or the line is not a minute old. */
   readonly atLeast?: number
 }
 
@@ -97,6 +97,14 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
   if (key !== undefined && !isTheOne) return wrong(first ?? end, `this is another log: it is known by ${known}`)
   if (atLeast !== undefined && summary.to < atLeast) {
     return wrong(end, `it ends with line ${summary.to}, and line ${atLeast} was seen: its end was cut off`)
+  }
+  // Anybody can write lines that nothing seals, in the place of those that he cut off.
+  const sealed = summary.to - summary.unsealed
+  if (atLeast !== undefined && sealed < atLeast) {
+    return wrong(
+      end,
+      `it is sealed as far as line ${sealed}, and line ${atLeast} was seen: it was cut off, or a minute has not passed`,
+    )
   }
   return { ...summary, ...(known === undefined ? {} : { fingerprint: known }), notes }
 }

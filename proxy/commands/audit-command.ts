@@ -14,7 +14,7 @@ function verifyCommand(): Command {
     .argument('<file...>', 'the files of one log, the oldest first')
     .option('--key <fingerprint>', 'what the log is known by, as the proxy’s log and metrics tell it')
     .addOption(
-      new Option('--at-least <line>', 'a line that was seen: the log must reach it').argParser(argument(parseLineNumber)),
+      new Option('--at-least <line>', 'a line that was seen: the log must be sealed as far').argParser(argument(parseLineNumber)),
     )
     .action(async (files: string[], options: { readonly key?: string; readonly atLeast?: number }) => {
       const verified = await verifyFiles(files, options)

@@ -173,3 +173,21 @@ t.test('what a crash has torn holds what is before it, and can be changed as lit
   t.match(await verifyLines(t, [lines]), { problem: undefined, unsealed: 0, notes: [/could not be written whole/] })
   for (const [what, change, says] of withTorn) t.match((await verifyLines(t, [change(lines)])).problem, { what: says }, what)
 })
+
+t.test('an end that was cut off is not made good by lines that nothing seals', async (t) => {
+  const { lines, known } = await makeLog(t, 3)
+  const seen = lines.length
+  const cut = lines.slice(0, lines.map((line) => parse(line).event).indexOf('seal') + 1)
+  t.ok(cut.length < seen - 2)
+  const padding = forge(
+    lines.slice(cut.length).map(() => said('nothing happened')),
+    cut.at(-1),
+  )
+  const options = { key: known, atLeast: seen }
+  t.match(await verifyLines(t, [lines], options), { problem: undefined, to: seen })
+  t.match((await verifyLines(t, [[...cut, ...padding]], options)).problem, {
+    line: seen,
+    what: new RegExp(`^it is sealed as far as line ${cut.length}, and line ${seen} was seen: `),
+  })
+  t.match(await verifyLines(t, [lines.slice(0, -1)], { ...options, atLeast: cut.length }), { problem: undefined, unsealed: 1 })
+})
