@@ -40,7 +40,7 @@ const outcome = z.object({ of: z.int(), status: z.int(), left: z.string().option
 
 /**
  * The lines of `files` in order. `note` is told of a last line that is torn. Throws where a file cannot be read, or has a line, told
- * by file and number, that no proxy writes; the beginning of one that could not be written whole is none where the next line says so.
+ * by file and number, that no proxy writes; beginnings of lines that could not be written whole are none where the next line says so.
  */
 export async function* readRecords(files: readonly string[], note: (text: string) => void): AsyncGenerator<AuditRecord> {
   for (const file of files) {
@@ -48,11 +48,16 @@ export async function* readRecords(files: readonly string[], note: (text: string
     for await (const { text, number, isWhole } of readRawLines(file)) {
       const line = parseAuditLine(text)
       const says = line && saysWhat(line)
-      if (unread !== undefined && line?.event !== 'torn') throw noLine(file, unread)
-      unread = undefined
-      if (line && says) yield { line, says }
-      else if (isWhole) unread = number
-      else note(`${file}:${number}: the last line is torn, and is left out`)
+      if (unread !== undefined && says && line.event !== 'torn') throw noLine(file, unread)
+      if (line && says) {
+        unread = undefined
+        yield { line, says }
+      } else if (isWhole) {
+        unread ??= number
+      } else {
+        note(`${file}:${unread ?? number}: the last line is torn, and is left out`)
+        unread = undefined
+      }
     }
     if (unread !== undefined) throw noLine(file, unread)
   }

@@ -108,6 +108,15 @@ t.test('a last line that is torn is left out with a note; one that the proxy fou
   t.match(mended, { report: { total: { allowed: 1 } }, notes: [] })
 })
 
+t.test('so is what was torn twice, by a crash and by one while that was mended', async (t) => {
+  const torn = ['{"v":1,"time":"2024-0', '{"v":1,"ti']
+  const { report, notes } = await reportOn(t, [decisionLine('SystemPing'), ...torn], '')
+  t.match(report.total, { allowed: 1 })
+  t.match(notes, [/audit\.jsonl:2: the last line is torn/])
+  const mended = await reportOn(t, [...torn, { ...outcomeLine(2), event: 'torn', bytes: 32 }, decisionLine('SystemPing', 3)])
+  t.match(mended, { report: { total: { allowed: 1 } }, notes: [] })
+})
+
 t.test('what a proxy records is what is reported', async (t) => {
   const proxy = await startProxy(t)
   for (const line of ['GET /_ping', 'GET /_ping', 'POST /containers/web/restart', 'POST /containers/hidden/restart'])
