@@ -28,6 +28,9 @@ type Kind = {
   dueMs: number
 }
 
+/** More kinds than this are not remembered, however long the log cannot be written: memory is bounded, too. */
+const MAX_KINDS = 8192
+
 /** `now` is in milliseconds since 1970, and may jump. */
 export function createRepeats(now: () => number): Repeats {
   const kinds = new Map<string, Kind>()
@@ -49,7 +52,7 @@ export function createRepeats(now: () => number): Repeats {
   return {
     take(decision) {
       const kind = kinds.get(keyOf(decision))
-      if (!kind && isAllowed(decision)) return begin(decision).like
+      if (!kind && kinds.size < MAX_KINDS && isAllowed(decision)) return begin(decision).like
       const various = variousOf(decision)
       add(kind ?? kinds.get(keyOf(various)) ?? begin(various), decision)
       return undefined

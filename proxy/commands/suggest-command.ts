@@ -29,7 +29,7 @@ To find out what a client needs, serve it for a while with --observe, and sugges
 
 Examples:
   $ postern-proxy suggest audit.jsonl > client.yaml
-  $ postern-proxy suggest --client traefik audit.1.jsonl audit.jsonl > traefik.yaml
+  $ postern-proxy suggest --client traefik audit-*.jsonl audit.jsonl > traefik.yaml
   $ postern-proxy suggest --tecnativa CONTAINERS=1 ALLOW_RESTARTS=1 > client.yaml`,
     )
     .action(async (files: string[], options: SuggestOptions, command: Command) => {

@@ -94,6 +94,26 @@ t.test('what is too various to be told apart is told together, refused and passe
   t.ok(repeats.take(read('/something/new')), 'in the next hour there is room again')
 })
 
+t.test('what is remembered is bounded, also over days in which nothing can be written', async (t) => {
+  const { clock, repeats } = repeatsAt()
+  let own = 0
+  for (let hour = 0; hour < 24; hour++) {
+    for (let i = 0; i < 2000; i++) {
+      const line = repeats.take(read(`/${hour}/${i}`))
+      if (line) own += 1
+      if (line) repeats.putBack(line)
+    }
+    clock.nowMs += 60 * MINUTE
+  }
+  const told = repeats.due(true)
+  t.equal(told.length, 8192)
+  t.equal(own, told.length - 1, 'all but the line for what is various')
+  t.equal(
+    told.reduce((total, { count = 1 }) => total + count, 0),
+    48_000,
+  )
+})
+
 t.test('a line that could not be written is told of later', async (t) => {
   const { repeats } = repeatsAt()
   const line = repeats.take(read('/x')) ?? t.fail('the first is a line')
