@@ -1,5 +1,6 @@
 // `Docker` over dockerode. Reads answers with a schema: a field that the policy hides is a clear error, not `undefined`.
 import { Agent } from 'node:http'
+import { inspect } from 'node:util'
 import Dockerode from 'dockerode'
 import { z } from 'zod'
 import { optedIn } from '../settings/labels.ts'
@@ -48,9 +49,19 @@ const detailSchema = z.object({
   HostConfig: z.object({ AutoRemove: z.boolean(), NetworkMode: z.string() }),
 })
 
+/**
+ * docker-modem renders each request's options for its debug output, whether that is on or not, to any depth: an agent with all its sockets
+ * takes it seconds with a hundred requests under way. This one is a word.
+ */
+class OpaqueAgent extends Agent {
+  [inspect.custom](): string {
+    return 'Agent'
+  }
+}
+
 /** Talks to the Docker API at `address`. Connects on demand. */
 export function connectDocker(address: DockerHost, { readMs, restartMs }: Patience = PATIENCE): Docker {
-  const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+  const agent = new OpaqueAgent({ keepAlive: true, maxSockets: MAX_SOCKETS })
   const options = 'socketPath' in address ? { ...address, agent } : { ...address, protocol: 'http' as const, agent }
   const docker = new Dockerode(options)
   const where = 'socketPath' in address ? `unix://${address.socketPath}` : `tcp://${address.host}:${address.port}`

@@ -175,7 +175,7 @@ await t.test('many calls at once stay below the connections that the proxy takes
     },
     20_000,
   )
-  const details = await Promise.all(Array.from({ length: 100 }, () => docker.inspect(ID)))
-  t.equal(details.filter(Boolean).length, 100)
+  const details = await Promise.all(Array.from({ length: 500 }, () => docker.inspect(ID)))
+  t.equal(details.filter(Boolean).length, 500, 'all are answered, however much the client’s library makes of each')
   t.ok(most <= 32, `${most} at once`)
 })

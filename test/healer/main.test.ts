@@ -1,6 +1,8 @@
 // The healer as a program: its command line, its start, its stop.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePort } from '../support/free-port.ts'
@@ -45,7 +47,9 @@ await t.test('a state directory that is not there ends it with 1 and says what t
 })
 
 await t.test('without a proxy it runs, says once what is amiss, answers its health check, and stops on SIGTERM', async (t) => {
-  const directory = t.testdir()
+  // Not `t.testdir()`: the path of a socket has room for 107 bytes.
+  const directory = mkdtempSync(join(tmpdir(), 'postern-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
   const port = await freePort()
   const env = {
     STATE_DIR: directory,
