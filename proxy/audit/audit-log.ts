@@ -72,7 +72,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   const write = async (...writings: readonly Writing[]): Promise<number> => {
     if (logFile.size() >= maxBytes) {
       await chain.setAside()
-      await dropEarlierFiles(file, maxFiles - 1)
+      // What cannot be dropped now is dropped the next time; the line can be written.
+      await dropEarlierFiles(file, maxFiles - 1).catch(onError)
       knownBy = await readFingerprintKey(file)
     }
     await writeOwed()

@@ -85,8 +85,12 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
     forgetUsedKey,
     async setAside() {
       await seal()
-      await logFile.setAside(firstSeq ?? tail.seq)
-      firstSeq = undefined
+      try {
+        await logFile.setAside(firstSeq ?? tail.seq)
+      } finally {
+        // Two files of one name would be one.
+        if (logFile.size() === 0) firstSeq = undefined
+      }
     },
   }
 }

@@ -12,7 +12,7 @@ export type LogFile = {
   readonly size: () => number
   /** What the file holds beyond `size()`, after an `append` that rejected; it counts from now on. */
   readonly measure: () => Promise<string>
-  /** The file becomes an earlier one, named by its first line; the next `append` begins another. */
+  /** The file becomes an earlier one, named by its first line; the next `append` begins another. Where it rejects, `size` tells which it is. */
   readonly setAside: (firstSeq: number) => Promise<void>
   /** Empties the file. */
   readonly clear: () => Promise<void>
@@ -60,13 +60,15 @@ export async function openLogFile(file: string): Promise<LogFile> {
       return buffer.toString('latin1')
     },
     async setAside(firstSeq) {
-      const full = handle
+      await rename(file, earlierName(file, firstSeq))
+      const earlier = handle
       handle = undefined
       await full?.close()
       // Last: what fails before leaves the file where it was, and nothing can fail after.
       await rename(file, earlierName(file, firstSeq))
       size = 0
-      isRenamed = true
+      await earlier?.close()
+      await syncDirectory(file)
     },
     async clear() {
       await (await opened()).truncate(0)
