@@ -70,15 +70,17 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     }
   }
   const write = async (...writings: readonly Writing[]): Promise<number> => {
+    const before = chain.firstSeq()
     if (logFile.size() >= maxBytes) {
       await chain.setAside()
       // What cannot be dropped now is dropped the next time; the line can be written.
       await dropEarlierFiles(file, maxFiles - 1).catch(onError)
-      knownBy = await readFingerprintKey(file)
     }
-    await writeOwed()
-    if (writings.length > 0) await chain.write(...writings)
-    return chain.tail().seq
+    await chain.write(...writings)
+    const { seq } = chain.tail()
+    // The oldest file may be another one now.
+    if (chain.firstSeq() !== before) knownBy = (await readFingerprintKey(file).catch(onError)) ?? knownBy
+    return seq
   }
   const repeats = createRepeats(now)
   const writeDecision = (decision: DecisionEvent): Promise<number> =>

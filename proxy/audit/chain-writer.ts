@@ -8,6 +8,8 @@ import { absorb, advance, type Tail } from './tail.ts'
 
 export type ChainWriter = {
   readonly tail: () => Tail
+  /** The first line of the file that is written to; `undefined` where it has none yet. */
+  readonly firstSeq: () => number | undefined
   /** Appends these as lines, in one piece; first, if the file has none, one that says which log it goes on with. */
   readonly write: (...events: readonly Writing[]) => Promise<void>
   /** Appends a seal, if the last line is none; it is on the disk when this resolves, and its secret forgotten. */
@@ -65,8 +67,19 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
     await saveKeyState(keyFile, left)
     keys = left
   }
+  /** Others may have had their hands on the file since the last line: what they took away is missed by who verifies the log. */
+  const look = async (): Promise<void> => {
+    if (await logFile.isThere()) {
+      tail = absorb(tail, await logFile.measure())
+    } else if (firstSeq !== undefined) {
+      const { torn: _, isOpen: __, ...ended } = tail
+      tail = ended
+      firstSeq = undefined
+    }
+  }
   const write = async (...writings: readonly Writing[]): Promise<void> => {
     if (writings.includes('seal')) await forgetUsedKey()
+    await look()
     const { torn } = tail
     const repair: Writing[] = torn === undefined ? [] : [{ event: 'torn', bytes: torn.length, sha256: hashLine(torn) }]
     const isBeginning = writings.some((writing) => writing !== 'seal' && (writing.event === 'log' || writing.event === 'cut'))
@@ -80,10 +93,13 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
   }
   return {
     tail: () => tail,
+    firstSeq: () => firstSeq,
     write,
     seal,
     forgetUsedKey,
     async setAside() {
+      await look()
+      if (logFile.size() === 0) return
       await seal()
       try {
         await logFile.setAside(firstSeq ?? tail.seq)

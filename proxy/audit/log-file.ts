@@ -1,5 +1,6 @@
 // The files of an audit log: the one that is written to, and those before it, which it was when it had become too long.
 // Knows nothing of lines.
+import type { Stats } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 
@@ -10,7 +11,12 @@ export type LogFile = {
   readonly sync: () => Promise<void>
   /** Bytes in the file. */
   readonly size: () => number
-  /** What the file holds beyond `size()`, after an `append` that rejected; it counts from now on. */
+  /**
+   * Whether there is what was written to the file; if there is no file any more, or nothing in it, the next `append` begins another.
+   * Rejects where something else stands in its place.
+   */
+  readonly isThere: () => Promise<boolean>
+  /** What the file holds beyond `size()`, as after an `append` that rejected; it counts from now on. */
   readonly measure: () => Promise<string>
   /** The file becomes an earlier one, named by its first line; the next `append` begins another. Where it rejects, `size` tells which it is. */
   readonly setAside: (firstSeq: number) => Promise<void>
@@ -51,6 +57,18 @@ export async function openLogFile(file: string): Promise<LogFile> {
       isRenamed = false
     },
     size: () => size,
+    async isThere() {
+      const [found, own] = [await statIfThere(file), await handle?.stat()]
+      const isOwn = found !== undefined && found.ino === own?.ino && found.dev === own.dev
+      if (isOwn && found.size >= Math.max(size, 1)) return true
+      if (found && found.size > 0) {
+        throw new Error(`${file} was replaced, or cut, by another program; move it away, and the log goes on in a new one`)
+      }
+      await handle?.close()
+      handle = undefined
+      size = 0
+      return false
+    },
     async measure() {
       const left = await opened()
       const length = (await left.stat()).size - size
@@ -79,6 +97,15 @@ export async function openLogFile(file: string): Promise<LogFile> {
       await handle?.close()
       handle = undefined
     },
+  }
+}
+
+async function statIfThere(file: string): Promise<Stats | undefined> {
+  try {
+    return await stat(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 
