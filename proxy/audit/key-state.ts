@@ -2,6 +2,7 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { z } from 'zod'
 import type { SealKey } from './chain.ts'
+import { syncDirectory } from './log-file.ts'
 
 const keySchema = z.strictObject({ public: z.string(), secret: z.string() })
 const stateSchema = z.strictObject({ v: z.literal(1), seq: z.int().min(0), current: keySchema, next: keySchema })
@@ -39,6 +40,7 @@ export async function saveKeyState(file: string, state: KeyState): Promise<void>
     await handle.close()
   }
   await rename(`${file}.new`, file)
+  await syncDirectory(file)
 }
 
 function parseJson(text: string): unknown {

@@ -40,7 +40,8 @@ export async function openLogFile(file: string): Promise<LogFile> {
   }
   let { size } = await stat(file)
   let isClosed = false
-  let isRenamed = false
+  /** The directory’s word that there is this file is on the disk. */
+  let isListed = false
   const opened = async () => {
     if (isClosed) throw new Error(`${file} is closed`)
     handle ??= await openIt()
@@ -53,8 +54,8 @@ export async function openLogFile(file: string): Promise<LogFile> {
     },
     async sync() {
       await (await opened()).datasync()
-      if (isRenamed) await syncDirectory(file)
-      isRenamed = false
+      if (!isListed) await syncDirectory(file)
+      isListed = true
     },
     size: () => size,
     async isThere() {
@@ -66,6 +67,7 @@ export async function openLogFile(file: string): Promise<LogFile> {
       }
       await handle?.close()
       handle = undefined
+      isListed = false
       size = 0
       return false
     },
@@ -81,9 +83,7 @@ export async function openLogFile(file: string): Promise<LogFile> {
       await rename(file, earlierName(file, firstSeq))
       const earlier = handle
       handle = undefined
-      await full?.close()
-      // Last: what fails before leaves the file where it was, and nothing can fail after.
-      await rename(file, earlierName(file, firstSeq))
+      isListed = false
       size = 0
       await earlier?.close()
       await syncDirectory(file)
@@ -139,8 +139,8 @@ export async function dropEarlierFiles(file: string, keep: number): Promise<read
   return earlier.slice(tooMany)
 }
 
-/** A rename is on the disk once its directory is. */
-async function syncDirectory(file: string): Promise<void> {
+/** What was made or renamed is on the disk once its directory is. */
+export async function syncDirectory(file: string): Promise<void> {
   const directory = await open(dirname(file), 'r')
   await directory.sync().finally(() => directory.close())
 }

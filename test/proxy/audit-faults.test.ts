@@ -1,7 +1,7 @@
 // The audit log under a file system that fails, or a process that is killed, at each single step of its work: what was told to be written is
 // there, once; nothing is chained wrongly; and no key signs twice.
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { AuditEvent } from '../../proxy/audit/audit-line.ts'
 import { type AuditLogOptions, openAuditLog } from '../../proxy/audit/audit-log.ts'
@@ -35,8 +35,8 @@ async function work(at: AuditLogOptions, told: string[], ...names: readonly stri
   }
   await log.close()
 }
-const FIRST = ['change 1', 'read 2', 'change 3', 'change 4', 'change 5']
-const SECOND = ['read 6', 'change 7']
+const FIRST = ['change 1', 'read 2', 'change 3', 'change 4']
+const SECOND = ['read 5', 'change 6']
 
 async function linesOf(files: readonly string[]): Promise<Record<string, unknown>[]> {
   const texts = files.flatMap((file) => readFileSync(file, 'utf8').trimEnd().split('\n'))
@@ -88,8 +88,9 @@ const faults: readonly (readonly [what: string, steps: number, done: Fault['done
 for (const [what, count, done, maxFiles = MANY] of faults) {
   t.test(`${what} any step leaves a log that goes on`, async (t) => {
     const steps = await withFault(NO_FAULT, () => work(place(t, maxFiles), [], ...FIRST))
-    t.ok(steps.length > 40, `${steps.length} steps`)
+    t.ok(steps.length > 30, `${steps.length} steps`)
     for (const [from, step] of steps.entries()) {
+      // Where nothing is written, there is no half of it.
       if (done === 'half' && !/^(append|write) /.test(step)) continue
       const at = place(t, maxFiles)
       const told: string[] = []
@@ -113,4 +114,23 @@ t.test('an old file that cannot be removed hinders nothing, and is removed the n
   t.same(told, names)
   t.match(errors, [{ message: /EIO/ }])
   t.equal((await listEarlierFiles(at.file)).length, 1)
+})
+
+t.test('a file that was made or renamed is on the disk, with its directory, before anything is built on it', async (t) => {
+  const at = place(t, MANY)
+  const steps = await withFault(NO_FAULT, () => work(at, [], ...FIRST))
+  const syncs = `sync ${basename(at.directory)}`
+  const needs = steps.flatMap((step, i) => {
+    const isMade = step === 'open audit.jsonl' || step.startsWith('rename ')
+    const until = step.startsWith('rename ') ? /^append / : /^open audit-keys/
+    const after = steps.slice(i + 1)
+    const next = after.findIndex((later) => until.test(later))
+    return isMade && next >= 0 ? [{ step, i, isSynced: after.slice(0, next).includes(syncs) }] : []
+  })
+  // The first of all is made before there are keys, and is not told to be durable until the first change is.
+  t.ok(needs.length > 5)
+  t.same(
+    needs.filter(({ i, isSynced }) => i > 0 && !isSynced),
+    [],
+  )
 })
