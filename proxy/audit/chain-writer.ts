@@ -54,7 +54,6 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
     } catch (error) {
       // Some of it may be there all the same; what is there is on the record.
       tail = absorb(before, await logFile.measure())
-      // Nothing but the last newline may be lacking, and the next line brings that.
       if (tail.head !== next.head) throw error
     } finally {
       if (tail.seq > before.seq) firstSeq ??= before.seq + 1
@@ -101,12 +100,9 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
       await look()
       if (logFile.size() === 0) return
       await seal()
-      try {
-        await logFile.setAside(firstSeq ?? tail.seq)
-      } finally {
-        // Two files of one name would be one.
-        if (logFile.size() === 0) firstSeq = undefined
-      }
+      // Where this fails, the next look tells which file it is: two of one name would be one.
+      await logFile.setAside(firstSeq ?? tail.seq)
+      firstSeq = undefined
     },
   }
 }

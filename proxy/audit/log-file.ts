@@ -18,7 +18,7 @@ export type LogFile = {
   readonly isThere: () => Promise<boolean>
   /** What the file holds beyond `size()`, as after an `append` that rejected; it counts from now on. */
   readonly measure: () => Promise<string>
-  /** The file becomes an earlier one, named by its first line; the next `append` begins another. Where it rejects, `size` tells which it is. */
+  /** The file becomes an earlier one, named by its first line; the next `append` begins another. */
   readonly setAside: (firstSeq: number) => Promise<void>
   /** Empties the file. */
   readonly clear: () => Promise<void>

@@ -134,3 +134,25 @@ t.test('a file that was made or renamed is on the disk, with its directory, befo
     [],
   )
 })
+
+const read: AuditEvent = {
+  event: 'decision',
+  ...{ client: 'healer', policy: 'p', method: 'GET', path: '/_ping', verdict: 'allow', rule: 'allow.SystemPing' },
+}
+
+t.test('a line that is there all the same, where its writing failed, is not told of again', async (t) => {
+  const readOnce = async (at: Place) => {
+    const log = await openAuditLog(at)
+    await log.append(read).catch(() => undefined)
+    await log.close()
+  }
+  const from = (await withFault(NO_FAULT, () => readOnce(place(t, MANY)))).indexOf('append audit.jsonl') + 1
+  for (const done of ['nothing', 'half', 'all'] as const) {
+    const at = place(t, MANY)
+    const steps = await withFault({ from, steps: 1, done }, () => readOnce(at))
+    t.equal(steps[from], 'append audit.jsonl')
+    const told = (await linesOf([at.file])).filter(({ path }) => path === '/_ping')
+    const times = told.reduce((sum, { count }) => sum + Number(count ?? 1), 0)
+    t.equal(times, 1, `${done} of it was done`)
+  }
+})
