@@ -131,7 +131,7 @@ export type Outcome = Pick<Extract<AuditEvent, { event: 'outcome' }>, keyof type
 
 /** One line without its newline: ASCII only, so that nothing in it can move a cursor or begin another line. */
 export function renderAuditLine(stamp: Stamp, event: AuditEvent): string {
-  return JSON.stringify({ ...stamp, ...event }, bound).replace(
+  return boundedJson({ ...stamp, ...event }).replace(
     /[\u007f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
@@ -139,12 +139,17 @@ export function renderAuditLine(stamp: Stamp, event: AuditEvent): string {
 
 /** `decision` with what a client could choose bounded, as its line has it. */
 export function boundDecision(decision: DecisionEvent): DecisionEvent {
-  const bounded: DecisionEvent = JSON.parse(JSON.stringify(decision, bound))
+  const bounded: DecisionEvent = JSON.parse(boundedJson(decision))
   return bounded
 }
 
-/** `text`, or its beginning and how long it was. What has been cut is not cut again. */
-export function boundText(text: string): string {
+/** `value` as JSON, as far as a line tells it. What has been cut is not cut again. */
+export function boundedJson(value: object): string {
+  return JSON.stringify(value, bound)
+}
+
+/** `text`, or its beginning and how long it was. */
+function boundText(text: string): string {
   return text.length <= MAX_TEXT + 24 ? text : `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`
 }
 

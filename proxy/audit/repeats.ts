@@ -1,6 +1,6 @@
 // Coalescing: of like reads and refusals the first has a line of its own, and those that follow are counted and told of in one line.
 // So whoever asks the same over and over, or a new thing each time, cannot fill the disk. Pure but for what it counts.
-import { boundDecision, boundText, type DecisionEvent } from './audit-line.ts'
+import { boundDecision, boundedJson, type DecisionEvent } from './audit-line.ts'
 
 export type Repeats = {
   /** The line to write for `decision` now; `undefined` where it was counted instead. */
@@ -97,9 +97,9 @@ function lineOf({ like, count, sinceMs, bytes, ms }: Kind): DecisionEvent {
   return { ...like, bytes, ms, count, since: new Date(sinceMs).toISOString() }
 }
 
-/** What is alike: the same request of the same client, with the same result. */
-function keyOf({ client, policy, method, path = '', operation, target, verdict, rule, status, various }: DecisionEvent): string {
-  return JSON.stringify([client, policy, method, boundText(path), operation, target?.id, verdict, rule, status, various])
+/** What is alike: the same request of the same client, as far as a line would tell it, with the same result. */
+function keyOf({ client, policy, method, path = '', query, operation, target, verdict, rule, status, various }: DecisionEvent) {
+  return boundedJson([client, policy, method, path, { query }, operation, target?.id, verdict, rule, status, various])
 }
 
 /** All that there is no more room to tell apart. */

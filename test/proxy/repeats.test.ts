@@ -71,6 +71,20 @@ const different: readonly (readonly [what: string, other: DecisionEvent])[] = [
   ['another status', read('/x', { status: 502 })],
   ['another container of the same name', read('/x', { target: { id: 'a'.repeat(64), name: 'x' } })],
 ]
+const longPath = (filter: string) => {
+  const path = `/containers/json?${'all=true&'.repeat(80)}filters=${filter}`
+  return read(path, { operation: 'ContainerList', query: { all: 'true', filters: { name: [filter, 'x'.repeat(600)] } } })
+}
+t.test('what differs where a path is not told any more is not counted with it, where its query is told', async (t) => {
+  const { clock, repeats } = repeatsAt()
+  const line = repeats.take(longPath('web'))
+  t.ok(line && repeats.take(longPath('key')))
+  t.equal(repeats.take(longPath('web')), undefined)
+  if (line) repeats.putBack(line)
+  clock.nowMs += MINUTE
+  t.match(repeats.due(), [{ count: 2, query: { filters: { name: ['web', /^x+… \(600 characters\)$/] } } }])
+})
+
 t.test('what differs is not counted with it', async (t) => {
   for (const [what, other] of different) {
     const { repeats } = repeatsAt()
