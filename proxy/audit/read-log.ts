@@ -19,17 +19,18 @@ export type ReadLine = { readonly seq: number; readonly time: string; readonly p
 /** The lines of `file` in order. Throws where it cannot be read. */
 export async function* readRawLines(file: string): AsyncGenerator<RawLine> {
   let number = 0
-  let rest = ''
-  for await (const chunk of createReadStream(file, { encoding: 'latin1' })) {
-    rest += chunk
+  // Joined once: a line can be as long as somebody likes who can write to the file.
+  let pieces: string[] = []
+  for await (const chunk of createReadStream(file, { encoding: 'latin1' }) as AsyncIterable<string>) {
     let from = 0
-    for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n', from)) {
-      yield { text: rest.slice(from, end), number: ++number, isWhole: true }
+    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
+      yield { text: pieces.join('') + chunk.slice(from, end), number: ++number, isWhole: true }
+      pieces = []
       from = end + 1
     }
-    rest = rest.slice(from)
+    if (from < chunk.length) pieces.push(chunk.slice(from))
   }
-  if (rest !== '') yield { text: rest, number: ++number, isWhole: false }
+  if (pieces.length > 0) yield { text: pieces.join(''), number: ++number, isWhole: false }
 }
 
 /** What a line says; `undefined` where it is no line of an audit log. */

@@ -1,57 +1,13 @@
 // What somebody may try with an audit log, who can write the files: without any key, and with those of a proxy that he took over. All
 // that he can reach is the end: it can be cut off, and what nothing has sealed can be replaced.
-import { appendFileSync, copyFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type AuditEvent, renderAuditLine } from '../../proxy/audit/audit-line.ts'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
-import { fingerprint, hashLine, makeSealKey, NO_LINE, type SealKey, signSeal } from '../../proxy/audit/chain.ts'
-import { listEarlierFiles } from '../../proxy/audit/log-file.ts'
+import { fingerprint, makeSealKey, type SealKey } from '../../proxy/audit/chain.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { forge, makeLog, now, parse, said, verifyLines } from './support/forged-log.ts'
 import { temporaryDirectory } from './support/temporary.ts'
-
-const now = () => Date.parse('2024-06-01T12:00:00Z')
-const said = (reason: string): AuditEvent => ({ event: 'start', reason })
-type Line = { readonly seq: number; readonly prev: string; readonly event: string; readonly key: string; readonly next: string }
-const parse = (line = ''): Line => JSON.parse(line)
-
-/** A log of several files, each of some changes and their seals; `files` has the lines of each, the oldest first. */
-async function makeLog(t: Test, changes = 8) {
-  const directory = temporaryDirectory(t)
-  const options = { file: join(directory, 'audit.jsonl'), keyFile: join(directory, 'keys.json'), now, maxBytes: 1600 }
-  const log = await openAuditLog(options)
-  const known = log.head().fingerprint
-  for (let i = 0; i < changes; i++) await log.appendDurably(said(`change ${i}`))
-  await log.close()
-  const paths = [...(await listEarlierFiles(options.file)), options.file]
-  const files = paths.map((path) => readFileSync(path, 'utf8').trimEnd().split('\n'))
-  return { directory, options, paths, files, known, lines: files.flat(), first: parse(files[0]?.[0]).key }
-}
-
-type Forged = AuditEvent | { readonly event: 'seal'; readonly by: SealKey; readonly next: string } | Record<string, unknown>
-
-/** Lines of these events after the line `last`, as one who knows how writes them. */
-function forge(events: readonly Forged[], last?: string): string[] {
-  let [seq, prev] = last === undefined ? [0, NO_LINE] : [parse(last).seq, hashLine(last)]
-  return events.map((given) => {
-    const { by, ...event } = given as Record<string, unknown> & { readonly by?: SealKey }
-    const stamp = { v: 1, time: new Date(now()).toISOString(), seq: ++seq, prev } as const
-    const whole = by ? { event: event.event, key: by.public, next: event.next, sig: '' } : event
-    const line = renderAuditLine(stamp, whole as unknown as AuditEvent)
-    prev = hashLine(by ? signSeal(line, by) : line)
-    return by ? signSeal(line, by) : line
-  })
-}
-
-async function verifyLines(t: Test, files: readonly (readonly string[])[], options: Parameters<typeof verifyFiles>[1] = {}) {
-  const directory = temporaryDirectory(t)
-  const paths = files.map((lines, i) => {
-    const path = join(directory, `${i}.jsonl`)
-    writeFileSync(path, lines.map((line) => `${line}\n`).join(''))
-    return path
-  })
-  return verifyFiles(paths, options)
-}
 
 const [own, another] = [makeSealKey(), makeSealKey()]
 
@@ -192,82 +148,95 @@ t.test('an end that was cut off is not made good by lines that nothing seals', a
   t.match(await verifyLines(t, [lines.slice(0, -1)], { ...options, atLeast: cut.length }), { problem: undefined, unsealed: 1 })
 })
 
-const takenAway: readonly (readonly [what: string, take: (file: string) => void])[] = [
-  ['removed', (file) => rmSync(file)],
-  ['renamed', (file) => renameSync(file, `${file}.1`)],
-  ['emptied', (file) => truncateSync(file)],
-  ['replaced by an empty one', (file) => [rmSync(file), writeFileSync(file, '')]],
+/** Writes that mean the same to who reads JSON, or nearly, of line `i` of a log. */
+const rewritten: readonly (readonly [what: string, rewrite: (line: string) => string])[] = [
+  ['a carriage return', (line) => `${line}\r`],
+  ['a byte order mark', (line) => `\u00ef\u00bb\u00bf${line}`],
+  ['a space behind it', (line) => `${line} `],
+  ['a space within', (line) => line.replace('{', '{ ')],
+  ['a number with a fraction', (line) => line.replace('"v":1,', '"v":1.0,')],
+  ['a number with an exponent', (line) => line.replace(/"seq":(\d+)/, '"seq":$1e0')],
+  ['an escape for a letter', (line) => line.replace('"event"', '"\\u0065vent"')],
+  ['a field twice', (line) => line.replace('"v":1,', '"v":2,"v":1,')],
+  ['a prototype', (line) => line.replace('"v":1,', '"v":1,"__proto__":{"seq":1},')],
+  ['a field that none has', (line) => line.replace('"v":1,', '"v":1,"note":"x",')],
+  ['nothing before it', () => ''],
+  ['a byte that is no ASCII', (line) => line.replace('T', '\u00d4')],
+  ['a line break within', (line) => line.replace(',', ',\n')],
+  ['the next line on the same', (line) => `${line}${line}`],
 ]
 
-t.test('a file that is taken away from under the proxy goes on in another, and is missed', async (t) => {
-  for (const [what, take] of takenAway) {
-    const { options } = await makeLog(t, 4)
-    const log = await openAuditLog(options)
-    const known = log.head().fingerprint
-    take(options.file)
-    const seq = await log.appendDurably(said('after'))
-    await log.close()
-    t.match(parse(readFileSync(options.file, 'utf8').split('\n')[1]), { seq, reason: 'after' }, what)
-    const all = [...(await listEarlierFiles(options.file)), options.file]
-    t.match((await verifyFiles(all, {})).problem, { file: options.file, line: 1, what: /is expected here/ }, what)
-    t.equal(log.head().fingerprint, known, 'the oldest file is there still')
-    await (await openAuditLog(options)).close()
-    t.match(await verifyFiles([options.file], { atLeast: seq }), { problem: undefined }, `${what}, and at the next start`)
-  }
-})
-
-t.test('where it was the oldest file, the log is known by another key from then on', async (t) => {
-  const { options, known } = await makeLog(t, 0)
-  const log = await openAuditLog(options)
-  rmSync(options.file)
-  await log.append(said('after'))
-  const { fingerprint } = log.head()
-  t.not(fingerprint, known)
-  await log.close()
-  t.match(await verifyFiles([options.file], { key: fingerprint }), { problem: undefined })
-  t.match((await verifyFiles([options.file], { key: known })).problem, { what: /^this is another log/ })
-})
-
-const replaced: readonly (readonly [what: string, replace: (file: string) => void])[] = [
-  ['a copy', (file) => [copyFileSync(file, `${file}.copy`), renameSync(`${file}.copy`, file)]],
-  ['its beginning', (file) => truncateSync(file, 100)],
-  ['something else', (file) => [rmSync(file), writeFileSync(file, 'dear diary\n')]],
-]
-
-t.test('a file in whose place stands another takes no line, until that is moved away', async (t) => {
-  for (const [what, replace] of replaced) {
-    const { options } = await makeLog(t, 1)
-    const log = await openAuditLog(options)
-    replace(options.file)
-    for (const write of [log.append, log.appendDurably]) {
-      await t.rejects(write(said('x')), { message: /move it away, and the log goes on in a new one$/ }, what)
+t.test('a sealed line that is written in another way is found, whatever it means', async (t) => {
+  const { lines } = await makeLog(t, 2)
+  for (const [what, rewrite] of rewritten) {
+    for (const [i, line] of lines.entries()) {
+      const changed = lines.with(i, rewrite(line))
+      t.ok((await verifyLines(t, [changed])).problem, `${what} in line ${i + 1}`)
     }
-    renameSync(options.file, `${options.file}.away`)
-    await log.appendDurably(said('after'))
-    await log.close()
-    t.match(await verifyFiles([options.file], {}), { problem: undefined, unsealed: 0 }, what)
   }
 })
 
-const added: readonly (readonly [what: string, text: string, says: { readonly problem: unknown }])[] = [
-  ['the beginning of a line', '{"v":1,"ti', { problem: undefined }],
-  ['what is no line', 'dear diary\n', { problem: undefined }],
-  ['an empty line', '\n', { problem: undefined }],
-  ['a line of another log', `${forge([{ event: 'log', key: own.public }])[0]}\n`, { problem: { what: /dropped, added or/ } }],
-]
+t.test('lines of any length are told apart', async (t) => {
+  const { lines } = await makeLog(t, 1)
+  const last = lines.at(-1) ?? ''
+  const short = forge([said('')], last)[0] ?? ''
+  for (const length of [65_535, 65_536, 65_537, 5_000_000]) {
+    const long = JSON.stringify({ ...parse(short), reason: 'x'.repeat(length - short.length) })
+    const verified = await verifyLines(t, [[...lines, long, ...forge([said('y')], long)]])
+    t.match(verified, { problem: undefined, unsealed: 2 }, `${long.length} characters`)
+  }
+})
 
-t.test('what another program adds to the file while it is open breaks no line of the proxy’s, and is told', async (t) => {
-  for (const [what, text, says] of added) {
-    const { options } = await makeLog(t, 1)
-    const log = await openAuditLog(options)
-    await log.append(said('before'))
-    appendFileSync(options.file, text)
-    await log.appendDurably(said('after'))
-    await log.close()
-    const verified = await verifyFiles([options.file], {})
-    t.match(verified, says, what)
-    if (says.problem === undefined) t.match(verified.notes, [/could not be written whole/], what)
-    const lines = readFileSync(options.file, 'utf8').split('\n')
-    t.equal(lines.filter((line) => line.includes('"reason":"after"') && parse(line).event === 'start').length, 1, what)
+/** All ways to take some of these, in any order. */
+function arrangements<T>(things: readonly T[]): T[][] {
+  return [[], ...things.flatMap((thing, i) => arrangements(things.toSpliced(i, 1)).map((others) => [thing, ...others]))]
+}
+
+t.test(
+  'files in any other order, left out or given twice, are found; how lines are divided into files is nobody’s matter',
+  async (t) => {
+    const { paths, lines, known } = await makeLog(t, 10)
+    const whole = { key: known, atLeast: lines.length }
+    t.ok(paths.length > 3)
+    const wrong = arrangements(paths).filter((files) => files.join() !== paths.join())
+    const twice = paths.map((path, i) => paths.toSpliced(i, 0, path))
+    for (const files of [...wrong, ...twice]) {
+      const names = files.map((file) => paths.indexOf(file)).join(' ')
+      t.ok((await verifyFiles(files, whole)).problem, `files ${names}`)
+      const isRun = files.every((file, i) => i === 0 || paths.indexOf(file) === paths.indexOf(files[i - 1] ?? '') + 1)
+      if (!isRun) t.ok((await verifyFiles(files, {})).problem, `files ${names}, and no witness`)
+    }
+    for (let at = 0; at < lines.length; at++) {
+      t.match(await verifyLines(t, [lines.slice(0, at), lines.slice(at)], whole), { problem: undefined, lines: lines.length })
+    }
+  },
+)
+
+t.test('who takes the proxy over, with its keys, can write nothing anew that was sealed before', async (t) => {
+  const { options, lines } = await makeLog(t, 3)
+  const keys: { readonly current: SealKey; readonly next: SealKey } = JSON.parse(readFileSync(options.keyFile, 'utf8'))
+  const after = makeSealKey()
+  const seals = [
+    { event: 'seal', by: keys.current, next: keys.next.public } as const,
+    { event: 'seal', by: keys.next, next: after.public } as const,
+  ] as const
+  const goesOn = [...lines, ...forge([said('his'), seals[0], said('own'), seals[1]], lines.at(-1))]
+  t.match(await verifyLines(t, [goesOn]), { problem: undefined, unsealed: 0 }, 'from then on, what he likes')
+  for (let at = 1; at < lines.length; at++) {
+    const kept = lines.slice(0, at)
+    const rest = lines.slice(at + 1).map((line) => {
+      const { seq: _, prev: __, v: ___, time: ____, ...event } = JSON.parse(line)
+      return event
+    })
+    for (const [what, events] of [
+      ['changed', [said('nothing'), ...rest]],
+      ['dropped', rest],
+      ['changed, and sealed with his keys', [said('nothing'), seals[0], said('his'), seals[1]]],
+      ['dropped, and sealed with his keys', [seals[0], said('his'), seals[1]]],
+      ['changed, with a new beginning', [{ event: 'continued', key: keys.current.public }, seals[0]]],
+    ] as const) {
+      const { problem } = await verifyLines(t, [[...kept, ...forge(events, kept.at(-1))]], { atLeast: lines.length })
+      t.ok(problem, `line ${at + 1} ${what}`)
+    }
   }
 })
