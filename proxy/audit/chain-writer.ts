@@ -1,7 +1,7 @@
 // Writes lines one after the other, each with the hash of the one before, and seals them. One caller at a time: `audit-log` sees to that.
 import { AUDIT_VERSION, type AuditEvent, renderAuditLine, type Stamp } from './audit-line.ts'
 import { hashLine, makeSealKey, signSeal } from './chain.ts'
-import { type KeyState, saveKeyState } from './key-state.ts'
+import { type KeyState, loadKeyState, saveKeyState } from './key-state.ts'
 import type { LogEnd } from './log-end.ts'
 import type { LogFile } from './log-file.ts'
 import { absorb, advance, type Tail } from './tail.ts'
@@ -69,7 +69,10 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
   /** Others may have had their hands on the file since the last line: what they took away is missed by who verifies the log. */
   const look = async (): Promise<void> => {
     if (await logFile.isThere()) {
+      const { sealsNext } = tail
       tail = absorb(tail, await logFile.measure())
+      // A second proxy, started by mistake, has sealed with the keys that are kept, and left others.
+      if (tail.sealsNext !== sealsNext) keys = (await loadKeyState(keyFile)) ?? keys
     } else if (firstSeq !== undefined) {
       const { torn: _, isOpen: __, ...ended } = tail
       tail = ended
@@ -77,8 +80,8 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
     }
   }
   const write = async (...writings: readonly Writing[]): Promise<void> => {
-    if (writings.includes('seal')) await forgetUsedKey()
     await look()
+    if (writings.includes('seal')) await forgetUsedKey()
     const { torn } = tail
     const repair: Writing[] = torn === undefined ? [] : [{ event: 'torn', bytes: torn.length, sha256: hashLine(torn) }]
     const isBeginning = writings.some((writing) => writing !== 'seal' && (writing.event === 'log' || writing.event === 'cut'))

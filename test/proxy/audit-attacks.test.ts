@@ -160,7 +160,11 @@ const rewritten: readonly (readonly [what: string, rewrite: (line: string) => st
   ['a field twice', (line) => line.replace('"v":1,', '"v":2,"v":1,')],
   ['a prototype', (line) => line.replace('"v":1,', '"v":1,"__proto__":{"seq":1},')],
   ['a field that none has', (line) => line.replace('"v":1,', '"v":1,"note":"x",')],
-  ['nothing before it', () => ''],
+  [
+    'a signature with other spare bits',
+    (line) => line.replace(/[AQgw]"\}$/, (end) => `${'BRhx'['AQgw'.indexOf(end.charAt(0))]}"}`),
+  ],
+  ['nothing in its place', () => ''],
   ['a byte that is no ASCII', (line) => line.replace('T', '\u00d4')],
   ['a line break within', (line) => line.replace(',', ',\n')],
   ['the next line on the same', (line) => `${line}${line}`],
@@ -171,7 +175,7 @@ t.test('a sealed line that is written in another way is found, whatever it means
   for (const [what, rewrite] of rewritten) {
     for (const [i, line] of lines.entries()) {
       const changed = lines.with(i, rewrite(line))
-      t.ok((await verifyLines(t, [changed])).problem, `${what} in line ${i + 1}`)
+      if (changed[i] !== line) t.ok((await verifyLines(t, [changed])).problem, `${what} in line ${i + 1}`)
     }
   }
 })

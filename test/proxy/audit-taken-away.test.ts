@@ -90,3 +90,26 @@ t.test('what another program adds to the file while it is open breaks no line of
     t.equal(lines.filter((line) => line.includes('"reason":"after"') && parse(line).event === 'start').length, 1, what)
   }
 })
+
+t.test('a second proxy that was started on the same log by mistake, and ended, leaves one that goes on', async (t) => {
+  const { options } = await makeLog(t, 1)
+  const log = await openAuditLog({ ...options, maxBytes: 100_000 })
+  for (const run of ['a', 'b']) {
+    await log.appendDurably(said(`first ${run}`))
+    await log.append(said('the next line waits for the keys'))
+    const second = await openAuditLog({ ...options, maxBytes: 100_000 })
+    for (let i = 0; i < 3; i++) await second.appendDurably(said(`second ${run} ${i}`))
+    await second.close()
+    await log.append(said('a read'))
+  }
+  await log.appendDurably(said('last'))
+  await log.close()
+  const verified = await verifyFiles([options.file], {})
+  t.match(verified, { problem: undefined, unsealed: 0, notes: [] })
+  const keys = readFileSync(options.file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(parse)
+    .filter(({ event }) => event === 'seal')
+  t.equal(new Set(keys.map(({ key }) => key)).size, keys.length, 'no key has signed twice')
+})
