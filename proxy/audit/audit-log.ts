@@ -76,7 +76,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
       // What cannot be dropped now is dropped the next time; the line can be written.
       await dropEarlierFiles(file, maxFiles - 1).catch(onError)
     }
-    await chain.write(...writings)
+    await writeOwed()
+    if (writings.length > 0) await chain.write(...writings)
     const { seq } = chain.tail()
     // The oldest file may be another one now.
     if (chain.firstSeq() !== before) knownBy = (await readFingerprintKey(file).catch(onError)) ?? knownBy

@@ -54,6 +54,7 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
     } catch (error) {
       // Some of it may be there all the same; what is there is on the record.
       tail = absorb(before, await logFile.measure())
+      // Nothing but the last newline may be lacking, and the next line brings that.
       if (tail.head !== next.head) throw error
     } finally {
       if (tail.seq > before.seq) firstSeq ??= before.seq + 1

@@ -60,7 +60,8 @@ export async function openLogFile(file: string): Promise<LogFile> {
     size: () => size,
     async isThere() {
       const [found, own] = [await statIfThere(file), await handle?.stat()]
-      const isOwn = found !== undefined && found.ino === own?.ino && found.dev === own.dev
+      // One that could not be opened for writing yet is known by what it held.
+      const isOwn = found !== undefined && (own ? found.ino === own.ino && found.dev === own.dev : size > 0)
       if (isOwn && found.size >= Math.max(size, 1)) return true
       if (found && found.size > 0) {
         throw new Error(`${file} was replaced, or cut, by another program; move it away, and the log goes on in a new one`)
@@ -80,12 +81,13 @@ export async function openLogFile(file: string): Promise<LogFile> {
       return buffer.toString('latin1')
     },
     async setAside(firstSeq) {
-      await rename(file, earlierName(file, firstSeq))
-      const earlier = handle
+      const full = handle
       handle = undefined
+      await full?.close()
+      // What fails before this leaves the file where it was.
+      await rename(file, earlierName(file, firstSeq))
       isListed = false
       size = 0
-      await earlier?.close()
       await syncDirectory(file)
     },
     async clear() {
