@@ -1,6 +1,7 @@
 // A container's own settings: labels under `healer.`, named as Docker names those of its own health checks.
 // What is wrong is reported, never silently taken for something else.
 import type { Environment } from './environment.ts'
+import { type MaintenanceWindow, maintenance } from './maintenance.ts'
 import { nearest } from './nearest.ts'
 import { duration, httpPath, oneOf, type StatusRange, statusRanges, type ValueKind, wholeNumber } from './value.ts'
 
@@ -16,6 +17,8 @@ export const LABELS = {
   path: httpPath,
   status: statusRanges,
   arm: oneOf('after-success', 'immediately'),
+  action: oneOf('restart', 'none'),
+  maintenance,
 } as const satisfies Record<string, ValueKind<unknown>>
 
 type LabelName = keyof typeof LABELS
@@ -29,6 +32,10 @@ export type ContainerSettings = {
   readonly startPeriodMs: number
   /** Restart even before a first success. */
   readonly armImmediately: boolean
+  /** `none`: probe and tell, never restart. */
+  readonly action: 'restart' | 'none'
+  /** When not to restart. */
+  readonly maintenance: readonly MaintenanceWindow[]
   /** As labelled; absent: to be chosen. */
   readonly probe?: 'http' | 'docker'
   readonly port?: number
@@ -63,9 +70,14 @@ export function readLabels(
       problems.push({ label, message: `${label} is not a setting${near ? `; did you mean ${PREFIX}${near}?` : ''}` })
       continue
     }
-    const value = LABELS[name].parse(text)
-    if (value === undefined) problems.push({ label, message: `${label} is “${text}”; it takes ${LABELS[name].takes}` })
-    else Object.assign(values, { [name]: value })
+    const kind: ValueKind<unknown> = LABELS[name]
+    const value = kind.parse(text)
+    if (value !== undefined) Object.assign(values, { [name]: value })
+    else
+      problems.push({
+        label,
+        message: [`${label} is “${text}”`, `it takes ${kind.takes}`, kind.explain?.(text)].filter(Boolean).join('; '),
+      })
   }
   const intervalMs = values.interval ?? environment.intervalMs
   const settings: ContainerSettings = {
@@ -75,6 +87,9 @@ export function readLabels(
     retries: values.retries ?? environment.retries,
     startPeriodMs: values.start_period ?? environment.startPeriodMs,
     armImmediately: values.arm === 'immediately',
+    // Who writes the label at all hardly means the default: a wrong one restarts nothing.
+    action: values.action ?? (problems.some(({ label }) => label === `${PREFIX}action`) ? 'none' : 'restart'),
+    maintenance: values.maintenance ?? [],
     path: values.path ?? environment.path,
     status: values.status ?? SUCCESS,
     describesHttp: values.port !== undefined || values.path !== undefined || values.status !== undefined,

@@ -7,6 +7,8 @@ export type ValueKind<T> = {
   readonly takes: string
   /** The value, or `undefined` where `text` is not one. */
   readonly parse: (text: string) => T | undefined
+  /** What is wrong with `text`, where that can be told, to follow “;”. */
+  readonly explain?: (text: string) => string | undefined
 }
 
 /** A duration of at least `minMs`, in milliseconds. */

@@ -65,6 +65,35 @@ for (const [label, value, message] of wrong) {
   })
 }
 
+await t.test('probe and tell, never restart: healer.action=none', async (t) => {
+  const actionOf = (labels: Record<string, string>) => readLabels(labels, environment).settings.action
+  t.equal(actionOf({}), 'restart')
+  t.equal(actionOf({ 'healer.action': 'restart' }), 'restart')
+  t.equal(actionOf({ 'healer.action': 'none' }), 'none')
+})
+
+await t.test('a wrong healer.action restarts nothing', async (t) => {
+  const { settings, problems } = readLabels({ 'healer.action': 'None' }, environment)
+  t.equal(settings.action, 'none')
+  t.match(problems, [{ message: 'healer.action is “None”; it takes restart or none' }])
+})
+
+await t.test('maintenance windows are read from healer.maintenance, and what is wrong in them is told', async (t) => {
+  t.same(readLabels({}, environment).settings.maintenance, [])
+  const { settings } = readLabels({ 'healer.maintenance': 'Sun 02:00-03:00 Europe/Berlin; daily 12:00-12:30' }, environment)
+  t.same(
+    settings.maintenance.map(({ timeZone }) => timeZone),
+    ['Europe/Berlin', 'UTC'],
+  )
+  const wrong = readLabels({ 'healer.maintenance': 'Sum 02:00-03:00' }, environment)
+  t.same(wrong.settings.maintenance, [])
+  t.match(wrong.problems, [
+    {
+      message: /^healer\.maintenance is “Sum 02:00-03:00”; it takes windows such as .*; “Sum” is not a day, did you mean Sun\?$/,
+    },
+  ])
+})
+
 await t.test('opting in takes the very word', async (t) => {
   t.equal(optedIn({ monitored: 'true' }), 'monitored')
   t.equal(optedIn({ autoheal: 'true' }), 'autoheal')
