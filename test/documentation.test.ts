@@ -4,10 +4,12 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import t from 'tap'
 import { parse } from 'yaml'
 import { alertFor } from '../healer/alert/alert.ts'
 import type { Happening } from '../healer/health/happening.ts'
+import { systemClock } from '../healer/loop/clock.ts'
 import { createApp } from '../healer/serve/app.ts'
 import { createHealerMetrics } from '../healer/serve/metrics.ts'
 import { VARIABLES } from '../healer/settings/environment.ts'
@@ -149,6 +151,25 @@ await t.test('the paths that the healer serves', async (t) => {
   })
   const paths = app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path)
   t.same(firstColumn(healer, 'What it serves'), paths)
+})
+
+await t.test('the requests that control the healer', async (t) => {
+  const unknown = () => Promise.resolve({ outcome: 'unknown' } as const)
+  const app = createApp({
+    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }),
+    metrics: createHealerMetrics(),
+    maxLoopAgeMs: 1,
+    control: {
+      control: { pause: unknown, resume: unknown, reset: unknown },
+      token: undefined,
+      clock: systemClock,
+      log: pino({ level: 'silent' }),
+    },
+  })
+  const requests = app.routes
+    .filter(({ method }) => method !== 'GET' && method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path.replace(':name', 'NAME')}`)
+  t.same(firstColumn(healer, 'Control'), [...new Set(requests)])
 })
 
 await t.test('the events that people are told of', async (t) => {

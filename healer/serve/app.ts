@@ -1,6 +1,7 @@
-// What the healer serves on HEALER_PORT: the page, the same as JSON, metrics, and its own health. Read-only.
+// What the healer serves on HEALER_PORT: the page, the same as JSON, metrics, and its own health, to be read; and control.
 import { Hono } from 'hono'
 import type { HealerView } from '../loop/healer.ts'
+import { addControl, type ControlOptions } from './control.ts'
 import type { HealerMetrics } from './metrics.ts'
 import { renderPage } from './page.ts'
 import type { ReadProxyMetrics } from './proxy-metrics.ts'
@@ -12,9 +13,11 @@ export type AppOptions = {
   readonly proxyMetrics?: ReadProxyMetrics | undefined
   /** Beyond this, the loop is taken for dead. */
   readonly maxLoopAgeMs: number
+  /** Without it all is read-only. */
+  readonly control?: Omit<ControlOptions, 'names'> | undefined
 }
 
-export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs }: AppOptions): Hono {
+export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs, control }: AppOptions): Hono {
   const app = new Hono()
   app.use(async (context, next) => {
     await next()
@@ -38,7 +41,10 @@ export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs }: AppOpti
       : context.text(`the loop has not come round for ${Math.round(loopAgeMs / 1000)} s\n`, 503)
   })
   app.get('/readyz', (context) => (view().ready ? context.text('ok\n') : context.text('the first round is not complete\n', 503)))
-  app.notFound((context) => context.text('here are /, /api/containers, /metrics, /healthz and /readyz\n', 404))
+  if (control) addControl(app, { ...control, names: () => view().containers.map(({ summary }) => summary.name) })
+  app.notFound((context) =>
+    context.text('here are /, /api/containers, /metrics, /healthz and /readyz; docs/healer.md has what takes a POST\n', 404),
+  )
   return app
 }
 

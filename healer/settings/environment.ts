@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import {
   anyText,
+  bearerToken,
   type DockerHost,
   dockerHost,
   duration,
@@ -40,6 +41,7 @@ export const VARIABLES = {
   DRY_RUN: withDefault(truth, 'false'),
   HEALER_PORT: withDefault(wholeNumber(1, 65_535), '8081'),
   HEALER_HOST: { kind: anyText },
+  HEALER_TOKEN: { kind: bearerToken, secret: true },
   STATE_DIR: withDefault(anyText, '/var/lib/postern'),
 } as const satisfies Record<string, Variable<unknown>>
 
@@ -55,6 +57,8 @@ export type Environment = {
   readonly port: number
   /** The address to listen at; every one where it is `undefined`. */
   readonly host: string | undefined
+  /** What control over HTTP takes; refused to everyone where it is `undefined`. */
+  readonly token: string | undefined
   readonly stateDir: string
   readonly dockerHost: DockerHost
   /** The socket of the proxy's metrics; `undefined`: they are not passed on. */
@@ -97,6 +101,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     dryRun: required('DRY_RUN', V.DRY_RUN),
     port: required('HEALER_PORT', V.HEALER_PORT),
     host: optional('HEALER_HOST', V.HEALER_HOST),
+    token: optional('HEALER_TOKEN', V.HEALER_TOKEN),
     stateDir: required('STATE_DIR', V.STATE_DIR),
     dockerHost: required('DOCKER_HOST', V.DOCKER_HOST),
     proxyMetricsSocket: optional('PROXY_METRICS', V.PROXY_METRICS),

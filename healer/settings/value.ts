@@ -11,13 +11,13 @@ export type ValueKind<T> = {
   readonly explain?: (text: string) => string | undefined
 }
 
-/** A duration of at least `minMs`, in milliseconds. */
-export function duration(minMs: number): ValueKind<number> {
+/** A duration of at least `minMs` and at most `maxMs`, in milliseconds. */
+export function duration(minMs: number, maxMs = 86_400_000): ValueKind<number> {
   return {
-    takes: `a number of seconds or a duration such as 1m30s, at least ${minMs / 1000} s and at most 24 h`,
+    takes: `a number of seconds or a duration such as 1m30s, at least ${minMs / 1000} s and at most ${maxMs / 3_600_000} h`,
     parse(text) {
       const parsed = parseDuration(text)
-      return parsed !== undefined && parsed >= minMs && parsed <= 86_400_000 ? parsed : undefined
+      return parsed !== undefined && parsed >= minMs && parsed <= maxMs ? parsed : undefined
     },
   }
 }
@@ -77,6 +77,12 @@ export const dockerHost: ValueKind<DockerHost> = {
     const tcp = /^tcp:\/\/([a-zA-Z0-9.-]+|\[[0-9a-f:]+\]):(\d{1,5})$/.exec(text)
     return tcp?.[1] !== undefined ? { host: tcp[1], port: Number(tcp[2]) } : undefined
   },
+}
+
+/** A secret to be sent as a bearer token (RFC 6750), too long to be guessed. */
+export const bearerToken: ValueKind<string> = {
+  takes: 'at least 16 letters, digits and -._~+/, such as openssl rand -hex 32 makes',
+  parse: (text) => (/^[A-Za-z0-9._~+/-]{16,512}={0,2}$/.test(text) ? text : undefined),
 }
 
 export const anyText: ValueKind<string> = { takes: 'a text', parse: (text) => (text === '' ? undefined : text) }

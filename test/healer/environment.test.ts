@@ -69,6 +69,16 @@ const wrong: [name: string, value: string, message: string][] = [
   ['PROXY_METRICS', 'tcp://proxy:9100', 'PROXY_METRICS is “tcp://proxy:9100”; it takes unix:///path/to/socket, or nothing'],
   ['PROXY_METRICS', '/metrics.sock', 'PROXY_METRICS is “/metrics.sock”; it takes unix:///path/to/socket, or nothing'],
   ['STATE_DIR', '', 'STATE_DIR is empty; it takes a text'],
+  [
+    'HEALER_TOKEN',
+    'fifteen-letters',
+    'HEALER_TOKEN holds something else; it takes at least 16 letters, digits and -._~+/, such as openssl rand -hex 32 makes',
+  ],
+  [
+    'HEALER_TOKEN',
+    'sixteen letters!',
+    'HEALER_TOKEN holds something else; it takes at least 16 letters, digits and -._~+/, such as openssl rand -hex 32 makes',
+  ],
   ['SLACK_WEBHOOK_URL', 'hooks.slack.com/x', 'SLACK_WEBHOOK_URL holds something else; it takes an http:// or https:// address'],
 ]
 for (const [name, value, message] of wrong) {
@@ -99,6 +109,13 @@ await t.test('a secret can come from a file, and an empty one is none', async (t
     () => readEnvironment({ SLACK_WEBHOOK_URL: 'https://a', SLACK_WEBHOOK_URL_FILE: join(directory, 'url') }),
     /set one of them/,
   )
+})
+
+await t.test('the token of control is a secret like the others', async (t) => {
+  const token = '0123456789abcdef0123456789abcdef'
+  t.match(readEnvironment({ HEALER_TOKEN: token }), { token })
+  t.match(readEnvironment({ HEALER_TOKEN_FILE: join(t.testdir({ token: `${token}\n` }), 'token') }), { token })
+  for (const env of [{}, { HEALER_TOKEN: '' }]) t.equal(readEnvironment(env).token, undefined)
 })
 
 await t.test('a secret that is wrong is not repeated in the message', async (t) => {
