@@ -1,4 +1,5 @@
-// What outlives the healer, in one small file: which probes have succeeded before, and what past restarts weigh.
+// What outlives the healer, in one small file: which probes have succeeded before, what past restarts weigh, the incident that is
+// open, and who is paused. On the healer's monotonic clock in memory, as times of day in the file.
 import { createHash } from 'node:crypto'
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,10 +7,17 @@ import type { Logger } from 'pino'
 import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import type { ContainerSummary } from '../docker/docker.ts'
-import { type Escalation, NO_ESCALATION } from '../health/state.ts'
+import { type Escalation, type Incident, NO_ESCALATION } from '../health/state.ts'
 import type { Clock } from '../loop/clock.ts'
 
-export type Remembered = { readonly armed: boolean; readonly escalation: Escalation }
+export type Remembered = {
+  readonly armed: boolean
+  readonly escalation: Escalation
+  /** The incident that is open. */
+  readonly incident?: Incident | undefined
+  /** No restarts before this; `Infinity`: before it is resumed. */
+  readonly pausedUntilMs?: number | undefined
+}
 
 export type Memory = {
   readonly recall: (container: ContainerSummary) => Remembered
@@ -17,16 +25,29 @@ export type Memory = {
   readonly remember: (container: ContainerSummary, remembered: Remembered) => Promise<void>
 }
 
-const entrySchema = z.object({
+const VERSION = 2
+const FOREVER = 'forever'
+
+const incidentSchema = z.strictObject({
+  since: z.iso.datetime(),
+  restarts: z.int().min(0),
+  failedToStart: z.boolean(),
+  toldFailed: z.boolean(),
+})
+const entrySchema = z.strictObject({
   id: z.string(),
   /** What was armed: a digest of the image and the container's own settings. */
   armedFor: z.string().optional(),
   restarts: z.int().min(0),
-  /** RFC 3339. */
+  /** RFC 3339, as every time here. */
   lastRestartAt: z.iso.datetime().optional(),
   gaveUp: z.boolean(),
+  incident: incidentSchema.optional(),
+  pausedUntil: z.union([z.iso.datetime(), z.literal(FOREVER)]).optional(),
 })
-const fileSchema = z.object({ version: z.literal(1), containers: z.record(z.string(), entrySchema) })
+/** Version 1 had neither incidents nor pauses, and is otherwise the same. */
+const fileSchema = z.strictObject({ version: z.literal([1, VERSION]), containers: z.record(z.string(), entrySchema) })
+const newerSchema = z.object({ version: z.int().min(VERSION + 1) })
 type Entry = z.infer<typeof entrySchema>
 
 /** The most containers that are remembered; the longest unchanged are forgotten first. */
@@ -37,7 +58,7 @@ export async function openMemory(directory: string, clock: Clock, log: Logger): 
   const file = join(directory, 'healer.json')
   const entries = await load(file, log)
   const save = () =>
-    writeFileAtomic(file, `${JSON.stringify({ version: 1, containers: Object.fromEntries(entries) }, null, 1)}\n`, {
+    writeFileAtomic(file, `${JSON.stringify({ version: VERSION, containers: Object.fromEntries(entries) }, null, 1)}\n`, {
       mode: 0o640,
     })
   await save()
@@ -58,17 +79,15 @@ export async function openMemory(directory: string, clock: Clock, log: Logger): 
   return {
     recall(container) {
       const entry = entries.get(container.name)
-      return { armed: entry?.armedFor === fingerprint(container), escalation: recallEscalation(entry, container.id, clock) }
+      return {
+        armed: entry?.armedFor === fingerprint(container),
+        ...recallRun(entry, container.id, clock),
+        ...recallPause(entry, clock),
+      }
     },
-    remember(container, { armed, escalation }) {
+    remember(container, remembered) {
       entries.delete(container.name)
-      entries.set(container.name, {
-        id: container.id,
-        ...(armed ? { armedFor: fingerprint(container) } : {}),
-        restarts: escalation.restarts,
-        ...(escalation.lastRestartMs === undefined ? {} : { lastRestartAt: toWallTime(escalation.lastRestartMs, clock) }),
-        gaveUp: escalation.gaveUp,
-      })
+      entries.set(container.name, toEntry(container, remembered, clock))
       for (const name of [...entries.keys()].slice(0, Math.max(0, entries.size - MAX_ENTRIES))) entries.delete(name)
       return saveSoon()
     },
@@ -76,32 +95,77 @@ export async function openMemory(directory: string, clock: Clock, log: Logger): 
 }
 
 async function load(file: string, log: Logger): Promise<Map<string, Entry>> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) return new Map()
+  const json = parseJson(text)
+  const parsed = fileSchema.safeParse(json)
+  if (parsed.success) return new Map(Object.entries(parsed.data.containers))
+  const isNewer = newerSchema.safeParse(json).success
+  const aside = `${file}.${isNewer ? 'newer' : 'damaged'}`
+  await rename(file, aside)
+  log.error(
+    `${file} ${isNewer ? 'was written by a newer healer' : 'cannot be understood'} and was set aside as ${aside}; no container is paused any more, and every probe must succeed once before its container is restarted`,
+  )
+  return new Map()
+}
+
+/** `undefined`: it is no JSON. */
+function parseJson(text: string): unknown {
   try {
-    const { containers } = fileSchema.parse(JSON.parse(await readFile(file, 'utf8')))
-    return new Map(Object.entries(containers))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
-    if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error
-    const aside = `${file}.damaged`
-    await rename(file, aside)
-    log.error(
-      `${file} cannot be understood and was set aside as ${aside}; every probe must succeed once before its container is restarted`,
-    )
-    return new Map()
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 
-/** Past restarts weigh on the very container they were made of; a recreated one starts anew. */
-function recallEscalation(entry: Entry | undefined, id: string, clock: Clock): Escalation {
-  if (entry?.id !== id) return NO_ESCALATION
-  const { restarts, lastRestartAt, gaveUp } = entry
-  if (restarts === 0 && !gaveUp) return NO_ESCALATION
-  const agoMs = lastRestartAt === undefined ? undefined : Math.max(0, clock.wallMs() - Date.parse(lastRestartAt))
-  return { restarts, lastRestartMs: agoMs === undefined ? undefined : clock.monotonicMs() - agoMs, gaveUp }
+function toEntry(container: ContainerSummary, { armed, escalation, incident, pausedUntilMs }: Remembered, clock: Clock): Entry {
+  const { restarts, lastRestartMs, gaveUp } = escalation
+  return {
+    id: container.id,
+    ...(armed ? { armedFor: fingerprint(container) } : {}),
+    restarts,
+    ...(lastRestartMs === undefined ? {} : { lastRestartAt: toWallTime(lastRestartMs, clock) }),
+    gaveUp,
+    ...(incident ? { incident: toStored(incident, clock) } : {}),
+    ...(pausedUntilMs === undefined
+      ? {}
+      : { pausedUntil: pausedUntilMs === Number.POSITIVE_INFINITY ? FOREVER : toWallTime(pausedUntilMs, clock) }),
+  }
+}
+
+function toStored({ sinceMs, restarts, failedToStart, toldFailed }: Incident, clock: Clock): Entry['incident'] {
+  return { since: toWallTime(sinceMs, clock), restarts, failedToStart, toldFailed }
+}
+
+/** Past restarts weigh on the very container they were made of, and its incident is its own; a recreated one starts anew. */
+function recallRun(entry: Entry | undefined, id: string, clock: Clock): Pick<Remembered, 'escalation' | 'incident'> {
+  if (entry?.id !== id) return { escalation: NO_ESCALATION }
+  const { restarts, lastRestartAt, gaveUp, incident } = entry
+  /** A clock that was set back meanwhile does not put it into the future. */
+  const past = (wallTime: string) => Math.min(clock.monotonicMs(), toMonotonicMs(wallTime, clock))
+  const lastRestartMs = lastRestartAt === undefined ? undefined : past(lastRestartAt)
+  const escalation = restarts > 0 || gaveUp ? { restarts, lastRestartMs, gaveUp } : NO_ESCALATION
+  if (!incident) return { escalation }
+  const { since, ...rest } = incident
+  return { escalation, incident: { sinceMs: past(since), ...rest } }
+}
+
+/** A pause goes by the name, so that a container can be recreated during it. One that is over is none. */
+function recallPause(entry: Entry | undefined, clock: Clock): Pick<Remembered, 'pausedUntilMs'> {
+  if (entry?.pausedUntil === undefined) return {}
+  const pausedUntilMs = entry.pausedUntil === FOREVER ? Number.POSITIVE_INFINITY : toMonotonicMs(entry.pausedUntil, clock)
+  return pausedUntilMs > clock.monotonicMs() ? { pausedUntilMs } : {}
 }
 
 function toWallTime(monotonicMs: number, clock: Clock): string {
   return new Date(clock.wallMs() - (clock.monotonicMs() - monotonicMs)).toISOString()
+}
+
+function toMonotonicMs(wallTime: string, clock: Clock): number {
+  return clock.monotonicMs() + (Date.parse(wallTime) - clock.wallMs())
 }
 
 /** A container remade from the same image with the same settings is the same program. */
