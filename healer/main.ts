@@ -4,10 +4,17 @@ import { isIPv6 } from 'node:net'
 import { Command } from 'commander'
 import { pino } from 'pino'
 import { request } from 'undici'
+import { check } from './check/check.ts'
+import { explainEnvironment } from './check/explain-settings.ts'
+import { renderCheck } from './check/render.ts'
+import { connectDocker } from './docker/dockerode.ts'
+import { systemClock } from './loop/clock.ts'
+import { readOwnCidrs } from './loop/healer.ts'
+import { runProbe } from './probe/probes.ts'
 import { run } from './run.ts'
 import { EnvironmentError, readEnvironment } from './settings/environment.ts'
 
-/** Exit codes: 1, something failed while running; 2, the command line or the environment is wrong. */
+/** Exit codes: 1, something failed while running, or `check` found something wrong; 2, the command line or the environment is wrong. */
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
 
@@ -25,6 +32,25 @@ program
     await run(readEnvironment(process.env), log)
     // What has not finished within the bound is left: the Engine finishes a restart that is under way.
     setTimeout(() => process.exit(0), 500).unref()
+  })
+
+program
+  .command('check')
+  .description('say which containers opted in, how each is probed and what is wrong, and probe each once')
+  .option('--no-probe', 'probe nothing')
+  .option('--json', 'as JSON')
+  .action(async ({ probe, json }: { readonly probe: boolean; readonly json?: true }) => {
+    const environment = readEnvironment(process.env)
+    const report = await check({
+      docker: connectDocker(environment.dockerHost),
+      environment,
+      settings: explainEnvironment(process.env),
+      own: readOwnCidrs(),
+      monotonicMs: systemClock.monotonicMs,
+      runProbe: probe ? runProbe : undefined,
+    })
+    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : renderCheck(report))
+    process.exitCode = report.ok ? 0 : EXIT_FAILED
   })
 
 program

@@ -50,6 +50,7 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
     view: healer.view,
     metrics,
     proxyMetrics: createProxyMetrics(environment, log),
+    control: { control: healer.control, token: environment.token, clock, log },
     maxLoopAgeMs: 3 * environment.intervalMs + 30_000,
   })
   const server = await listen(app.fetch, environment)

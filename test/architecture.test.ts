@@ -113,6 +113,7 @@ await t.test('the page has its rules', async (t) => {
   )
   t.same(rules.packages, [
     { name: 'dockerode', files: ['healer/docker/dockerode.ts'] },
+    { name: 're2js', files: ['healer/settings/pattern.ts'] },
     { name: 'yaml', files: ['proxy/policy/parse-policy.ts', 'proxy/policy/policy-lines.ts'] },
   ])
   for (const { folder, mayImport } of rules.pure) {

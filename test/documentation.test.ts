@@ -8,12 +8,18 @@ import { pino } from 'pino'
 import t from 'tap'
 import { parse } from 'yaml'
 import { alertFor } from '../healer/alert/alert.ts'
+import { check } from '../healer/check/check.ts'
+import { explainEnvironment } from '../healer/check/explain-settings.ts'
+import { renderCheck } from '../healer/check/render.ts'
 import type { Happening } from '../healer/health/happening.ts'
+import { NOT_RESTARTING } from '../healer/health/state.ts'
 import { systemClock } from '../healer/loop/clock.ts'
+import { PROBES } from '../healer/probe/probes.ts'
 import { createApp } from '../healer/serve/app.ts'
 import { createHealerMetrics } from '../healer/serve/metrics.ts'
-import { VARIABLES } from '../healer/settings/environment.ts'
-import { LABELS } from '../healer/settings/labels.ts'
+import { readEnvironment, VARIABLES } from '../healer/settings/environment.ts'
+import { LABELS, type LabelRow, readLabels } from '../healer/settings/labels.ts'
+import { inWords } from '../healer/settings/value.ts'
 import { AUDIT_EVENTS, auditLineSchema } from '../proxy/audit/audit-line.ts'
 import { readRecords } from '../proxy/audit/read-records.ts'
 import { KINDS_PER_HOUR } from '../proxy/audit/repeats.ts'
@@ -27,6 +33,8 @@ import { policySchema } from '../proxy/policy/schema.ts'
 import { CATALOGUE, MEANT_WHEN_ABSENT } from '../proxy/request/catalogue.ts'
 import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
 import { createProxyMetrics } from '../proxy/serve/metrics.ts'
+import { createFakeClock } from './healer/support/fake-clock.ts'
+import { createFakeDocker } from './healer/support/fake-docker.ts'
 import { A_DAY, auditFile } from './proxy/support/audit-lines.ts'
 import { listed } from './proxy/support/containers.ts'
 import { firstColumn, readPage, tableRows, words } from './support/pages.ts'
@@ -42,9 +50,33 @@ const commandsOf = (program: string) =>
 
 await t.test('the healer’s commands', async (t) => {
   t.same(
-    firstColumn(healer, 'Commands'),
+    firstColumn(healer, 'Commands').map((cell) => cell.replace(/ \[--.*$/, '')),
     commandsOf('healer').map((name) => `postern-healer ${name}`),
   )
+})
+
+await t.test('the flags of the healer’s check, and what it says', async (t) => {
+  const flags = [...help('healer', 'check').matchAll(/^ {2}(--[a-z-]+)/gm)].map((match) => match[1] ?? '')
+  const [cell = ''] = firstColumn(healer, 'Commands').filter((text) => text.startsWith('postern-healer check'))
+  t.same(
+    [...cell.matchAll(/\[(--[a-z-]+)\]/g)].map((match) => match[1]),
+    flags,
+  )
+  const docker = createFakeDocker(createFakeClock())
+  const networks = [{ name: 'net', addresses: ['172.20.0.9'] }]
+  const redis = { monitored: 'true', 'healer.send': 'PING\\r\\n', 'healer.expect': '+PONG', 'healer.retires': '5' }
+  docker.add('redis', 6379, { summary: { networks, labels: redis } })
+  docker.add('vpn', 80, { summary: { labels: { monitored: 'true' }, networks: [{ name: 'private', addresses: ['10.9.0.2'] }] } })
+  const env = { DOCKER_HOST: 'unix:///run/postern/healer.sock', CHECK_INTERVAL: '10' }
+  const report = await check({
+    docker,
+    environment: readEnvironment(env),
+    settings: explainEnvironment(env),
+    own: ['172.20.0.5/16'],
+    monotonicMs: () => 0,
+    runProbe: () => Promise.resolve({ result: 'success', reason: 'answered “+PONG\\r\\n”' }),
+  })
+  t.ok(healer.includes(`\`\`\`\n${renderCheck(report)}\`\`\``), renderCheck(report))
 })
 
 await t.test('the proxy’s commands, flags and their environment variables', async (t) => {
@@ -141,11 +173,39 @@ await t.test('the labels', async (t) => {
     firstColumn(healer, 'Settings of one container'),
     Object.keys(LABELS).map((name) => `healer.${name}`),
   )
+  for (const [label, , probes, byDefault] of tableRows(healer, 'Settings of one container')) {
+    const [name = ''] = words(label).map((text) => text.replace('healer.', ''))
+    const row: LabelRow<unknown> | undefined = Object.entries(LABELS).find(([key]) => key === name)?.[1]
+    t.same(words(probes), row?.probes ?? [], `the probes that healer.${name} is for`)
+    t.match(
+      words(byDefault).slice(0, 1),
+      [row?.variable ?? row?.default].filter((text) => text !== undefined),
+      `its default`,
+    )
+  }
+})
+
+await t.test('the labels that the page shows are understood, and describe the probes that it says', async (t) => {
+  const [, shown = ''] = /^## Settings of one container$.*?^```yaml\n(.*?)^```$/ms.exec(healer) ?? []
+  const { services } = parse(shown) as { services: Record<string, { labels: Record<string, string> }> }
+  const kinds = Object.values(services).map(({ labels }) => {
+    const { settings, problems } = readLabels(labels, readEnvironment({}))
+    t.same(problems, [])
+    return settings.probing.kind
+  })
+  t.same(kinds, ['http', 'tcp', 'grpc'])
+  t.same(firstColumn(healer, 'Probes').slice(0, kinds.length), kinds)
+})
+
+await t.test('the probes', async (t) => {
+  const kinds = Object.keys(PROBES).filter((kind) => kind !== 'none')
+  t.same(firstColumn(healer, 'Probes'), kinds)
+  t.equal(LABELS.probe.takes, inWords(kinds))
 })
 
 await t.test('the paths that the healer serves', async (t) => {
   const app = createApp({
-    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }),
+    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0, holdSinceMs: undefined }),
     metrics: createHealerMetrics(),
     maxLoopAgeMs: 1,
   })
@@ -156,7 +216,7 @@ await t.test('the paths that the healer serves', async (t) => {
 await t.test('the requests that control the healer', async (t) => {
   const unknown = () => Promise.resolve({ outcome: 'unknown' } as const)
   const app = createApp({
-    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }),
+    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0, holdSinceMs: undefined }),
     metrics: createHealerMetrics(),
     maxLoopAgeMs: 1,
     control: {
@@ -170,6 +230,10 @@ await t.test('the requests that control the healer', async (t) => {
     .filter(({ method }) => method !== 'GET' && method !== 'ALL')
     .map(({ method, path }) => `${method} ${path.replace(':name', 'NAME')}`)
   t.same(firstColumn(healer, 'Control'), [...new Set(requests)])
+})
+
+await t.test('the reasons why a restart is not made', async (t) => {
+  t.same(firstColumn(healer, 'Health, and why').sort(), [...NOT_RESTARTING].sort())
 })
 
 await t.test('the events that people are told of', async (t) => {
@@ -187,7 +251,7 @@ await t.test('the events that people are told of', async (t) => {
 })
 
 await t.test('the metrics, both ways', async (t) => {
-  const view = { containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }
+  const view = { containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0, holdSinceMs: undefined }
   for (const [text, heading, rendered] of [
     [healer, 'Metrics', await createHealerMetrics().render(view)],
     [proxy, 'Metrics', await createProxyMetrics().render()],

@@ -1,6 +1,6 @@
 // What the healer says of a container: every line of its log and every alert about one is one of these.
 import { renderDuration } from '../settings/duration.ts'
-import type { NotRestarting } from './state.ts'
+import type { Diagnosis, NotRestarting } from './state.ts'
 
 export type Happening =
   | { readonly kind: 'healthy'; readonly reason: string }
@@ -10,7 +10,7 @@ export type Happening =
   | { readonly kind: 'not-running'; readonly status: string; readonly exitCode: number; readonly oomKilled: boolean }
   | { readonly kind: 'new-run'; readonly by: 'docker' | 'someone' }
   | { readonly kind: 'healed-itself'; readonly failures: number; readonly afterMs: number }
-  | { readonly kind: 'restarting'; readonly failures: number }
+  | { readonly kind: 'restarting'; readonly failures: number; readonly diagnosis: Diagnosis }
   | { readonly kind: 'restarted'; readonly failures: number; readonly tookMs: number; readonly reason: string }
   | {
       readonly kind: 'restart-failed'

@@ -3,6 +3,7 @@
 import type { ProbeResult } from '../probe/result.ts'
 import { renderDuration } from '../settings/duration.ts'
 import type { Happening } from './happening.ts'
+import type { Objection } from './objection.ts'
 import { type HealthState, type Incident, NO_ESCALATION, type NotRestarting, type Run } from './state.ts'
 
 export type HealthSettings = {
@@ -25,6 +26,8 @@ export type HealthEvent =
     }
   /** `counted`: the Engine has counted failures already, so one is enough. */
   | { readonly type: 'probed'; readonly probe: ProbeResult; readonly counted: boolean }
+  /** A person wants it tried again: past restarts weigh nothing any more. */
+  | { readonly type: 'reset' }
   /** A restart that was asked for came to its end. */
   | { readonly type: 'restart-ended'; readonly outcome: RestartOutcome }
 
@@ -57,7 +60,9 @@ const WAITS: readonly NotRestarting[] = ['budget', 'refused', 'gone', 'unreachab
 
 const say = (happening: Happening): Effect => ({ type: 'say', happening })
 const REMEMBER: Effect = { type: 'remember' }
-const FRESH_STREAK = { failures: 0, firstFailureMs: undefined } as const
+const FRESH_STREAK = { failures: 0, firstFailureMs: undefined, lastFailures: [] } as const
+/** So many failures are kept for the diagnosis. */
+const MAX_FAILURES_KEPT = 5
 
 /** Milliseconds until the container is to be probed again. */
 export function nextProbeMs(
@@ -68,11 +73,17 @@ export function nextProbeMs(
   return state.health === 'suspect' && state.succeeded ? settings.retryIntervalMs : settings.intervalMs
 }
 
-/** What `event`, at `nowMs`, makes of `state`, and the effects to carry out in order. Never throws. */
-export function step(state: HealthState, event: HealthEvent, nowMs: number, settings: HealthSettings): Step {
+/**
+ * What `event`, at `nowMs`, makes of `state`, and the effects to carry out in order. `objection`: why its surroundings forbid a restart
+ * at this moment. Never throws.
+ */
+export function step(state: HealthState, event: HealthEvent, nowMs: number, given: HealthSettings, objection?: Objection): Step {
+  const settings = { ...given, objection }
   switch (event.type) {
     case 'observed':
       return observe(state, event, nowMs, settings)
+    case 'reset':
+      return reset(state)
     case 'probed':
       switch (event.probe.result) {
         case 'success':
@@ -91,19 +102,25 @@ export function step(state: HealthState, event: HealthEvent, nowMs: number, sett
   }
 }
 
+type Judging = HealthSettings & { readonly objection: Objection | undefined }
+
+/** As after an operator's own restart: the next failure that is due leads to one. */
+function reset(state: HealthState): Step {
+  return {
+    state: { ...state, escalation: NO_ESCALATION, beforeRestart: undefined, notBeforeMs: 0, notRestarting: undefined },
+    effects: [REMEMBER],
+  }
+}
+
 /** Milliseconds to wait after restart number `restarts` before the next: `interval × 2^(n−1)`, at most five minutes. */
 export function backoffMs(restarts: number, intervalMs: number): number {
   return restarts === 0 ? 0 : Math.min(intervalMs * 2 ** (restarts - 1), MAX_BACKOFF_MS)
 }
 
-function observe(
-  state: HealthState,
-  event: Extract<HealthEvent, { type: 'observed' }>,
-  nowMs: number,
-  settings: HealthSettings,
-): Step {
+function observe(state: HealthState, event: Extract<HealthEvent, { type: 'observed' }>, nowMs: number, settings: Judging): Step {
   const effects: Effect[] = []
-  let next: HealthState = { ...state, status: event.status }
+  const exit = { exitCode: event.exitCode, oomKilled: event.oomKilled }
+  let next: HealthState = { ...state, status: event.status, exit }
   if (state.run?.startedAt === undefined) next = { ...next, run: event.run }
   else if (state.run.startedAt !== event.run.startedAt) {
     // The Engine counts up for its own restart policy and sets the count to zero for a restart that was asked for.
@@ -111,6 +128,7 @@ function observe(
     next = beginRun(next, event.run)
     // What comes of this run is not the doing of a restart of ours.
     if (next.incident) next = { ...next, incident: { ...next.incident, restarts: 0 } }
+    if (next.incident) effects.push(REMEMBER)
     effects.push(say({ kind: 'new-run', by }))
     if (by === 'someone') {
       next = { ...next, escalation: NO_ESCALATION, notBeforeMs: 0 }
@@ -170,7 +188,7 @@ function succeed(state: HealthState, reason: string, nowMs: number): Step {
     effects.push(say({ kind: 'healthy', reason }))
   }
   const decayed = state.escalation !== NO_ESCALATION && nowMs - healthySinceMs >= DECAY_MS
-  if (decayed || !state.armed) effects.push(REMEMBER)
+  if (decayed || !state.armed || incident) effects.push(REMEMBER)
   return {
     state: {
       ...state,
@@ -180,8 +198,10 @@ function succeed(state: HealthState, reason: string, nowMs: number): Step {
       succeeded: true,
       armed: true,
       healthySinceMs,
+      lastSuccessMs: nowMs,
       escalation: decayed ? NO_ESCALATION : state.escalation,
       incident: undefined,
+      diagnosis: undefined,
       notRestarting: undefined,
       toldNeverHealthy: false,
     },
@@ -197,7 +217,7 @@ function notKnown(state: HealthState, reason: string): Step {
   }
 }
 
-function fail(state: HealthState, reason: string, counted: boolean, nowMs: number, settings: HealthSettings): Step {
+function fail(state: HealthState, reason: string, counted: boolean, nowMs: number, settings: Judging): Step {
   const threshold = counted ? 1 : settings.retries
   const age = nowMs - (state.run?.sinceMs ?? nowMs)
   if (!state.succeeded && age < settings.startPeriodMs) {
@@ -211,6 +231,7 @@ function fail(state: HealthState, reason: string, counted: boolean, nowMs: numbe
     reason,
     failures,
     firstFailureMs: state.firstFailureMs ?? nowMs,
+    lastFailures: [...state.lastFailures, { atMs: nowMs, reason }].slice(-MAX_FAILURES_KEPT),
     healthySinceMs: undefined,
     // The Engine's own verdict is the operator's word; it needs no first success.
     armed: state.armed || counted,
@@ -223,13 +244,14 @@ function fail(state: HealthState, reason: string, counted: boolean, nowMs: numbe
 }
 
 /** A restart is due: asks for it, or says why it is not made. */
-function considerRestart(state: HealthState, nowMs: number, settings: HealthSettings): Step {
+function considerRestart(state: HealthState, nowMs: number, settings: Judging): Step {
   const { escalation } = state
   if (!state.armed) {
     const told = state.toldNeverHealthy ? [] : [say({ kind: 'never-healthy', reason: state.reason })]
     return { state: { ...state, notRestarting: 'not-armed', toldNeverHealthy: true }, effects: told }
   }
   if (escalation.gaveUp) return { state: { ...state, notRestarting: 'gave-up' }, effects: [] }
+  if (settings.objection) return hold(state, settings.objection.why, settings.objection.detail)
   if (escalation.restarts >= settings.maxRestarts) {
     return {
       state: { ...state, escalation: { ...escalation, gaveUp: true }, notRestarting: 'gave-up' },
@@ -247,12 +269,21 @@ function considerRestart(state: HealthState, nowMs: number, settings: HealthSett
 
   // An attempt that waits is made again at every failure; it is announced once.
   const announced = state.notRestarting !== undefined && WAITS.includes(state.notRestarting)
-  const restarting = announced ? [] : [say({ kind: 'restarting', failures: state.failures })]
+  const { status, exit, lastFailures: failures } = state
+  const diagnosis = { failures, status, ...exit }
+  const restarting = announced ? [] : [say({ kind: 'restarting', failures: state.failures, diagnosis })]
   return {
     state: {
       ...state,
+      diagnosis,
       escalation: { ...escalation, restarts: escalation.restarts + 1, lastRestartMs: nowMs },
-      escalationBefore: escalation,
+      incident: state.incident ?? {
+        sinceMs: state.firstFailureMs ?? nowMs,
+        restarts: 0,
+        failedToStart: false,
+        toldFailed: false,
+      },
+      beforeRestart: { escalation, incident: state.incident },
     },
     // Remembered first: a healer that dies here does not forget that it has tried.
     effects: [REMEMBER, ...restarting, { type: 'restart' }],
@@ -300,9 +331,8 @@ function endRestart(state: HealthState, ended: RestartOutcome, nowMs: number, se
       }
     }
     case 'waits': {
-      const before = state.escalationBefore ?? escalation
       const notBeforeMs = ended.why === 'budget' ? nowMs + BUDGET_WAIT_MS : state.notBeforeMs
-      const held = hold({ ...state, escalation: before, notBeforeMs }, ended.why, ended.message)
+      const held = hold({ ...state, ...state.beforeRestart, notBeforeMs }, ended.why, ended.message)
       return { state: held.state, effects: [REMEMBER, ...held.effects] }
     }
     default:

@@ -13,7 +13,34 @@ export type Run = {
 export type Health = 'starting' | 'healthy' | 'suspect' | 'unhealthy' | 'unknown'
 
 /** Why a restart that is due is not made. */
-export type NotRestarting = 'not-armed' | 'gave-up' | 'backoff' | 'dry-run' | 'budget' | 'refused' | 'gone' | 'unreachable'
+export const NOT_RESTARTING = [
+  'not-armed',
+  'gave-up',
+  'tell-only',
+  'paused',
+  'maintenance',
+  'recreate',
+  'dependency',
+  'hold',
+  'backoff',
+  'dry-run',
+  'budget',
+  'refused',
+  'gone',
+  'unreachable',
+] as const
+export type NotRestarting = (typeof NOT_RESTARTING)[number]
+
+/** What was known of a container when its restart was asked for. */
+export type Diagnosis = {
+  /** The failures of the streak, the last of them at most. */
+  readonly failures: readonly Failure[]
+  readonly status: string
+  /** Of the last time that it ended. */
+  readonly exitCode: number
+  readonly oomKilled: boolean
+}
+export type Failure = { readonly atMs: number; readonly reason: string }
 
 export type HealthState = {
   readonly run: Run | undefined
@@ -25,6 +52,11 @@ export type HealthState = {
   /** Failures in a row, in this run. */
   readonly failures: number
   readonly firstFailureMs: number | undefined
+  /** The last of them. */
+  readonly lastFailures: readonly Failure[]
+  readonly lastSuccessMs: number | undefined
+  /** As the Engine had it when it was last looked at. */
+  readonly exit: { readonly exitCode: number; readonly oomKilled: boolean }
   /** This run has been seen healthy. */
   readonly succeeded: boolean
   /** The probe has succeeded before, so that its failure means something. */
@@ -33,9 +65,11 @@ export type HealthState = {
   readonly escalation: Escalation
   /** From the first failure that led to a restart until a probe succeeds. */
   readonly incident: Incident | undefined
+  /** Of the last restart that was asked for, until a probe succeeds. */
+  readonly diagnosis: Diagnosis | undefined
   readonly notRestarting: NotRestarting | undefined
-  /** The escalation before the restart that is under way, to be restored if it turns out not to have been attempted. */
-  readonly escalationBefore: Escalation | undefined
+  /** What was before the restart that is under way, to be restored if it turns out not to have been attempted. */
+  readonly beforeRestart: Pick<HealthState, 'escalation' | 'incident'> | undefined
   /** No restart is asked for before this: the proxy's budget is spent. */
   readonly notBeforeMs: number
   readonly toldNeverHealthy: boolean
@@ -61,7 +95,7 @@ export type Incident = {
 export const NO_ESCALATION: Escalation = { restarts: 0, lastRestartMs: undefined, gaveUp: false }
 
 /** The state of a container that was never looked at. */
-export function initialState(armed: boolean, escalation: Escalation = NO_ESCALATION): HealthState {
+export function initialState(armed: boolean, escalation: Escalation = NO_ESCALATION, incident?: Incident): HealthState {
   return {
     run: undefined,
     status: 'unknown',
@@ -69,12 +103,16 @@ export function initialState(armed: boolean, escalation: Escalation = NO_ESCALAT
     reason: 'not probed yet',
     failures: 0,
     firstFailureMs: undefined,
+    lastFailures: [],
+    lastSuccessMs: undefined,
+    exit: { exitCode: 0, oomKilled: false },
     succeeded: false,
     armed,
     healthySinceMs: undefined,
     escalation,
-    escalationBefore: undefined,
-    incident: undefined,
+    beforeRestart: undefined,
+    incident,
+    diagnosis: undefined,
     notRestarting: undefined,
     notBeforeMs: 0,
     toldNeverHealthy: false,

@@ -1,14 +1,17 @@
 // The healer's loop: finds the containers that opted in and keeps one watcher on each. Nothing that Docker or a
 // container does ends it.
 import { networkInterfaces } from 'node:os'
+import pLimit from 'p-limit'
 import type { Logger } from 'pino'
 import { type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
 import { describe, type Happening } from '../health/happening.ts'
 import type { Cidr } from '../probe/address.ts'
+import type { Control, ControlResult } from '../serve/control.ts'
 import type { Environment } from '../settings/environment.ts'
 import type { Memory } from '../state/memory.ts'
+import { createCircumstances } from './circumstances.ts'
 import type { Clock } from './clock.ts'
-import { type WatchedContainer, watch } from './watch.ts'
+import { type ContainerWatcher, createWatcher, type WatchedContainer } from './watch.ts'
 
 export type HealerOptions = {
   readonly docker: Docker
@@ -26,7 +29,12 @@ export type Healer = {
   /** Runs until `signal` aborts and every watcher has come to rest. */
   readonly run: (signal: AbortSignal) => Promise<void>
   readonly view: () => HealerView
+  readonly control: Control
 }
+
+/** Looks at Docker and probes that are under way at once: within what the proxy takes, and what a machine has sockets for. */
+const MAX_DOCKER_LOOKS = 16
+const MAX_PROBES = 256
 
 /** What the healer knows at this moment. */
 export type HealerView = {
@@ -36,6 +44,8 @@ export type HealerView = {
   readonly ready: boolean
   /** Milliseconds since the loop last came round. */
   readonly loopAgeMs: number
+  /** Since when restarts are held because so many fail at once; `undefined`: they are not. */
+  readonly holdSinceMs: number | undefined
 }
 
 type Watcher = {
@@ -43,27 +53,33 @@ type Watcher = {
   readonly stop: AbortController
   done: Promise<void>
   watched: WatchedContainer | undefined
+  control: ContainerWatcher | undefined
 }
 
 export function createHealer(options: HealerOptions): Healer {
   const { docker, clock, environment, log } = options
   const ownCidrs = options.ownCidrs ?? readOwnCidrs
   const watchers = new Map<string, Watcher>()
+  const circumstances = createCircumstances({ clock, environment, log, watched: () => [...watchers.values()] })
+  const gates = { docker: pLimit(MAX_DOCKER_LOOKS), probe: pLimit(MAX_PROBES) }
   let reachable: HealerView['docker'] = { reachable: false, message: 'not asked yet' }
   let listed = false
   let roundMs = clock.monotonicMs()
   let refreshing: Promise<void> | undefined
 
-  const startWatching = (summary: ContainerSummary) => {
+  const startWatching = (summary: ContainerSummary, phase: number) => {
     const stop = new AbortController()
-    const watcher: Watcher = { summary, stop, done: Promise.resolve(), watched: undefined }
+    const watcher: Watcher = { summary, stop, done: Promise.resolve(), watched: undefined, control: undefined }
     watchers.set(summary.id, watcher)
-    const done = watch(
+    const watching = createWatcher(
       {
         ...options,
         summary: () => watcher.summary,
         surroundings: () => ({ containers: [...watchers.values()].map((other) => other.summary), own: ownCidrs() }),
         refresh,
+        gates,
+        phase,
+        objection: (settings, state, paused) => circumstances.objection(watcher.summary, settings, state, paused),
         report: (name, happening) => {
           const { level, message } = describe(name, happening)
           log[level]({ container: name, event: happening.kind }, message)
@@ -74,9 +90,13 @@ export function createHealer(options: HealerOptions): Healer {
         },
       },
       stop.signal,
-    ).catch((error: unknown) =>
-      log.error({ err: error }, `${summary.name} — the watcher failed; it is taken up again at the next round`),
     )
+    watcher.control = watching
+    const done = watching
+      .watch()
+      .catch((error: unknown) =>
+        log.error({ err: error }, `${summary.name} — the watcher failed; it is taken up again at the next round`),
+      )
     watcher.done = done.finally(() => {
       if (watchers.get(summary.id) === watcher) watchers.delete(summary.id)
     })
@@ -84,11 +104,14 @@ export function createHealer(options: HealerOptions): Healer {
 
   const takeIn = (containers: readonly ContainerSummary[]) => {
     const before = names()
+    const unknown = containers.filter(({ id }) => !watchers.has(id))
     for (const summary of containers) {
       const watcher = watchers.get(summary.id)
       if (watcher) watcher.summary = summary
-      else startWatching(summary)
     }
+    circumstances.listed(containers)
+    // Those that are found together are spread over the interval from their second look on.
+    for (const [i, summary] of unknown.entries()) startWatching(summary, (i + 1) / unknown.length)
     const present = new Set(containers.map(({ id }) => id))
     for (const [id, { stop }] of watchers) {
       if (present.has(id)) continue
@@ -129,6 +152,13 @@ export function createHealer(options: HealerOptions): Healer {
     }
   }
 
+  const controlling = async (name: string, act: (watcher: ContainerWatcher) => Promise<void>): Promise<ControlResult> => {
+    const control = [...watchers.values()].find(({ summary }) => summary.name === name)?.control
+    if (!control) return { outcome: 'unknown' }
+    await act(control)
+    return { outcome: 'done', pausedUntilMs: control.pausedUntilMs() }
+  }
+
   return {
     async run(signal) {
       while (!signal.aborted) {
@@ -142,16 +172,23 @@ export function createHealer(options: HealerOptions): Healer {
       })
       await Promise.all(ending)
     },
+    control: {
+      pause: (name, untilMs) => controlling(name, (watcher) => watcher.pause(untilMs)),
+      resume: (name) => controlling(name, (watcher) => watcher.pause(undefined)),
+      reset: (name) => controlling(name, (watcher) => watcher.reset()),
+    },
     view: () => ({
       containers: [...watchers.values()].flatMap(({ watched }) => (watched ? [watched] : [])),
       docker: reachable,
       ready: listed && [...watchers.values()].every(({ watched }) => watched !== undefined),
       loopAgeMs: clock.monotonicMs() - roundMs,
+      holdSinceMs: circumstances.holdSinceMs(),
     }),
   }
 }
 
-function readOwnCidrs(): readonly Cidr[] {
+/** The healer's own interfaces, as they are now. */
+export function readOwnCidrs(): readonly Cidr[] {
   return Object.values(networkInterfaces()).flatMap((addresses) =>
     (addresses ?? []).flatMap(({ cidr }) => (cidr === null ? [] : [cidr])),
   )

@@ -1,14 +1,16 @@
 // Watches one container: looks at it, probes it, feeds the health machine, and carries out what the machine asks for.
 // One thing at a time for this container, and nothing here waits for any other.
+import type { LimitFunction } from 'p-limit'
 import type { Logger } from 'pino'
 import { type ContainerDetail, type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
 import type { Happening } from '../health/happening.ts'
 import { type Effect, type HealthEvent, nextProbeMs, type RestartOutcome, step } from '../health/machine.ts'
+import type { Objection } from '../health/objection.ts'
 import { type HealthState, initialState } from '../health/state.ts'
-import { chooseProbe, describeProbe, type Probe, type Surroundings } from '../probe/choose.ts'
-import { probeDocker } from '../probe/docker.ts'
-import { probeHttp } from '../probe/http.ts'
+import { chooseProbe, type Surroundings } from '../probe/choose.ts'
+import { describeProbe, type Probe, runProbe } from '../probe/probes.ts'
 import { type ProbeResult, unknown } from '../probe/result.ts'
+import { renderDuration } from '../settings/duration.ts'
 import type { Environment } from '../settings/environment.ts'
 import { type ContainerSettings, type LabelProblem, readLabels } from '../settings/labels.ts'
 import type { Memory } from '../state/memory.ts'
@@ -21,6 +23,8 @@ export type WatchedContainer = {
   readonly settings: ContainerSettings
   readonly problems: readonly LabelProblem[]
   readonly probe: string
+  /** On the healer's clock; infinite: until it is resumed. */
+  readonly pausedUntilMs: number | undefined
   /** The last probe: when, in milliseconds since 1970, how long it took, and what it found. */
   readonly last: { readonly atMs: number; readonly durationMs: number; readonly result: ProbeResult['result'] } | undefined
 }
@@ -39,37 +43,60 @@ export type WatchOptions = {
   readonly report: (name: string, happening: Happening) => void
   /** Called after every look. */
   readonly publish: (watched: WatchedContainer) => void
+  /** Why its surroundings forbid a restart at this moment. */
+  readonly objection: (
+    settings: ContainerSettings,
+    state: HealthState,
+    pausedUntilMs: number | undefined,
+  ) => Objection | undefined
+  /** So many looks at Docker, and so many probes, are under way at once, whichever container they are of. */
+  readonly gates: Gates
+  /** Between 0 and 1: where in its interval this container is looked at, so that not all are at once. */
+  readonly phase: number
 }
 
-/** Watches until `signal` aborts or the container is gone. Never rejects for what Docker or the container does. */
-export async function watch(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const watcher = createWatcher(options, signal)
-  while (!signal.aborted) {
-    const next = await watcher.look()
-    if (next === 'gone') return
-    await options.clock.sleep(next, signal)
-  }
+export type Gates = { readonly docker: LimitFunction; readonly probe: LimitFunction }
+
+export type ContainerWatcher = {
+  /** Watches until its signal aborts or the container is gone. Never rejects for what Docker or the container does. */
+  readonly watch: () => Promise<void>
+  /** No restarts before `untilMs`, on the healer's clock; `undefined`: there may be again. Resolves once that is remembered. */
+  readonly pause: (untilMs: number | undefined) => Promise<void>
+  /** Past restarts weigh nothing any more. */
+  readonly reset: () => Promise<void>
+  /** As last set, unless it is over. */
+  readonly pausedUntilMs: () => number | undefined
 }
+
+/** A probe that took this much longer than its bound was held up by the healer itself. */
+const HELD_UP_MS = 1000
 
 /** Who is told to stop begins nothing. */
 const STOPPING: RestartOutcome = { outcome: 'waits', why: 'gone', message: 'it is not watched any more' }
 
-function createWatcher(options: WatchOptions, signal: AbortSignal) {
-  const { docker, clock, memory, environment, log, report } = options
+export function createWatcher(options: WatchOptions, signal: AbortSignal): ContainerWatcher {
+  const { docker, clock, memory, environment, log, report, gates } = options
   const container = options.summary()
   const { settings, problems } = readLabels(container.labels, environment)
   for (const { message } of problems) log.warn({ container: container.name }, `${container.name} — label: ${message}`)
 
   const recalled = memory.recall(container)
-  let state = initialState(recalled.armed || settings.armImmediately, recalled.escalation)
+  let state = initialState(recalled.armed || settings.armImmediately, recalled.escalation, recalled.incident)
+  let paused = recalled.pausedUntilMs
   let detail: ContainerDetail | undefined
   /** The last look at Docker's side succeeded. */
   let isFresh = false
   let probe: Probe | undefined
   let last: WatchedContainer['last']
 
+  const pausedUntilMs = () => (paused !== undefined && paused > clock.monotonicMs() ? paused : undefined)
+  const remember = () => {
+    const { armed, escalation, incident } = state
+    return memory.remember(options.summary(), { armed, escalation, incident, pausedUntilMs: pausedUntilMs() })
+  }
   const apply = async (event: HealthEvent): Promise<void> => {
-    const { state: next, effects } = step(state, event, clock.monotonicMs(), settings)
+    const objection = options.objection(settings, state, pausedUntilMs())
+    const { state: next, effects } = step(state, event, clock.monotonicMs(), settings, objection)
     state = next
     for (const effect of effects) await carryOut(effect)
   }
@@ -78,7 +105,7 @@ function createWatcher(options: WatchOptions, signal: AbortSignal) {
       case 'say':
         return report(options.summary().name, effect.happening)
       case 'remember':
-        return memory.remember(options.summary(), { armed: state.armed, escalation: state.escalation })
+        return remember()
       case 'restart': {
         const order = { id: container.id, startedAt: state.run?.startedAt, failedToStart: state.incident?.failedToStart ?? false }
         const outcome: RestartOutcome = signal.aborted ? STOPPING : await carryOutRestart(docker, clock, order)
@@ -95,7 +122,7 @@ function createWatcher(options: WatchOptions, signal: AbortSignal) {
   const observe = async (): Promise<boolean> => {
     let seen: ContainerDetail | undefined
     try {
-      seen = await docker.inspect(container.id)
+      seen = await gates.docker(() => docker.inspect(container.id))
     } catch (error) {
       if (!(error instanceof DockerError)) throw error
       isFresh = false
@@ -125,33 +152,51 @@ function createWatcher(options: WatchOptions, signal: AbortSignal) {
     probe = chosen
     // The Engine is still counting: there is nothing to go by yet.
     if (chosen.kind === 'docker' && isFresh && seen.engineHealth?.status === 'starting') return
-    const startedMs = clock.monotonicMs()
-    const result =
-      chosen.kind === 'docker' && !isFresh ? unknown('Docker cannot be asked for its verdict') : await runProbe(chosen, seen)
-    last = { atMs: clock.wallMs(), durationMs: clock.monotonicMs() - startedMs, result: result.result }
+    const { found, durationMs } = await gates.probe(async () => {
+      const startedMs = clock.monotonicMs()
+      const stale = chosen.kind === 'docker' && !isFresh
+      const result = stale ? unknown('Docker cannot be asked for its verdict') : await runProbe(chosen, seen)
+      return { found: result, durationMs: clock.monotonicMs() - startedMs }
+    })
+    const wasHeldUp = found.result === 'failure' && durationMs > settings.timeoutMs + HELD_UP_MS
+    const result = wasHeldUp ? unknown(`the healer itself was held up for ${renderDuration(durationMs)}`) : found
+    last = { atMs: clock.wallMs(), durationMs, result: result.result }
     await apply({ type: 'probed', probe: result, counted: chosen.kind === 'docker' })
   }
 
-  return {
-    /** Looks once; gives the milliseconds until the next look. */
-    async look(): Promise<number | 'gone'> {
-      if (!(await observe())) return 'gone'
-      if (detail?.status === 'running' && state.status === 'running') await probeOnce(detail)
-      options.publish({ summary: options.summary(), state, settings, problems, probe: probe ? describeProbe(probe) : '', last })
-      return nextProbeMs(state, settings)
-    },
+  /** Looks once; gives the milliseconds until the next look. */
+  const look = async (): Promise<number | 'gone'> => {
+    if (!(await observe())) return 'gone'
+    const running = detail?.status === 'running' && state.status === 'running' ? detail : undefined
+    if (running) await probeOnce(running)
+    publish()
+    return nextProbeMs(state, settings)
   }
-}
+  const publish = () => {
+    const words = probe ? describeProbe(probe) : ''
+    options.publish({ summary: options.summary(), state, settings, problems, probe: words, last, pausedUntilMs: pausedUntilMs() })
+  }
 
-function runProbe(probe: Probe, detail: ContainerDetail): Promise<ProbeResult> {
-  switch (probe.kind) {
-    case 'http':
-      return probeHttp(probe)
-    case 'docker':
-      return Promise.resolve(probeDocker(detail))
-    case 'none':
-      return Promise.resolve(unknown(probe.reason))
-    default:
-      return probe satisfies never
+  return {
+    async watch() {
+      let phase = options.phase
+      while (!signal.aborted) {
+        const next = await look()
+        if (next === 'gone') return
+        const waitMs = next * phase
+        const askedMs = clock.monotonicMs()
+        await clock.sleep(waitMs, signal)
+        phase = 1
+        // The machine slept, or stood still, and all wake at once: this one goes back to its place among them.
+        if (clock.monotonicMs() - askedMs > waitMs + next) await clock.sleep(next * options.phase, signal)
+      }
+    },
+    async pause(untilMs) {
+      paused = untilMs
+      publish()
+      await remember()
+    },
+    reset: () => apply({ type: 'reset' }).then(publish),
+    pausedUntilMs,
   }
 }

@@ -19,7 +19,10 @@ export function findAddress(container: ContainerSummary, containers: readonly Co
     const providerId = networkMode.slice('container:'.length)
     const provider = containers.find(({ id }) => id === providerId)
     if (!provider)
-      return { unreachable: 'it uses the network of a container that the healer cannot see; label that one monitored=true too' }
+      return {
+        unreachable:
+          'it uses the network of a container that is not there any more, or that the healer cannot see: recreate this one, or label that one monitored=true too',
+      }
     if (provider.networkMode.startsWith('container:'))
       return { unreachable: 'it uses the network of a container that uses another one’s' }
     return findAddress(provider, containers, own)

@@ -3,10 +3,9 @@
 import type { ContainerDetail, ContainerSummary } from '../docker/docker.ts'
 import { type ContainerSettings, type LabelProblem, optedIn } from '../settings/labels.ts'
 import { type Cidr, findAddress } from './address.ts'
-import type { DockerProbe } from './docker.ts'
-import type { HttpProbe } from './http.ts'
-
-export type Probe = HttpProbe | DockerProbe | { readonly kind: 'none'; readonly reason: string }
+import type { Target } from './attempt.ts'
+import type { Probe } from './probes.ts'
+import type { TlsSettings } from './tls.ts'
 
 export type Surroundings = {
   /** All containers that the healer sees. */
@@ -14,8 +13,6 @@ export type Surroundings = {
   /** The healer's own interfaces, read just now. */
   readonly own: readonly Cidr[]
 }
-
-const DECIDING_LABELS = ['healer.probe', 'healer.port', 'healer.path', 'healer.status']
 
 export function chooseProbe(
   summary: ContainerSummary,
@@ -25,22 +22,39 @@ export function chooseProbe(
   { containers, own }: Surroundings,
 ): Probe {
   if (optedIn(summary.labels) === 'autoheal') return { kind: 'docker' }
-  const wrong = problems.find(({ label }) => DECIDING_LABELS.includes(label))
+  const wrong = problems.find(({ decidesProbe }) => decidesProbe)
   if (wrong) return { kind: 'none', reason: wrong.message }
-  const kind = settings.probe ?? (settings.describesHttp ? 'http' : detail.engineHealth ? 'docker' : 'http')
+  const kind = settings.probing.kind ?? (detail.engineHealth ? 'docker' : 'http')
   if (kind === 'docker') return { kind }
 
-  const port = settings.port ?? (summary.tcpPorts.length === 1 ? summary.tcpPorts[0] : undefined)
+  const port = settings.probing.port ?? (summary.tcpPorts.length === 1 ? summary.tcpPorts[0] : undefined)
   if (port === undefined) return { kind: 'none', reason: noPort(summary.tcpPorts) }
   const found = findAddress(summary, containers, own)
   if ('unreachable' in found) return { kind: 'none', reason: found.unreachable }
-  return {
-    kind: 'http',
-    address: found.address,
-    port,
-    path: settings.path,
-    status: settings.status,
-    timeoutMs: settings.timeoutMs,
+  return createProbe(kind, { address: found.address, port }, settings)
+}
+
+type NetworkProbe = Extract<Probe, Target>
+
+function createProbe(
+  kind: NetworkProbe['kind'],
+  where: Pick<Target, 'address' | 'port'>,
+  { timeoutMs, probing }: ContainerSettings,
+): NetworkProbe {
+  const target: Target = { ...where, timeoutMs, maxLatencyMs: probing.maxLatencyMs }
+  const { scheme, hostname, caFile, tlsVerify } = probing
+  const tls: TlsSettings = { scheme, hostname, caFile, tlsVerify }
+  switch (kind) {
+    case 'http': {
+      const { method, path, headers, status, contains, matches } = probing
+      return { kind, ...target, ...tls, method, path, headers, status, contains, matches }
+    }
+    case 'tcp':
+      return { kind, ...target, send: probing.send, expect: probing.expect }
+    case 'grpc':
+      return { kind, ...target, ...tls, service: probing.service }
+    default:
+      return kind satisfies never
   }
 }
 
@@ -48,10 +62,4 @@ function noPort(ports: readonly number[]): string {
   return ports.length === 0
     ? 'it exposes no port and has no HEALTHCHECK; set healer.port'
     : `it exposes the ports ${ports.join(', ')}; set healer.port to the one to probe`
-}
-
-/** For people: `http :8080/health`, `docker`, or why there is none. */
-export function describeProbe(probe: Probe): string {
-  if (probe.kind === 'none') return `no probe: ${probe.reason}`
-  return probe.kind === 'http' ? `http :${probe.port}${probe.path}` : probe.kind
 }

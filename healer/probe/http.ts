@@ -1,61 +1,85 @@
-// The HTTP probe: one GET over a new connection, no redirect followed, the body read to a bound.
-import { request } from 'node:http'
-import { renderDuration } from '../settings/duration.ts'
+// The HTTP probe: one request over a new connection, no redirect followed, the body read to a bound.
+import { type RequestOptions, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import type { Pattern } from '../settings/pattern.ts'
+import type { Method } from '../settings/probe-settings.ts'
 import type { StatusRange } from '../settings/value.ts'
+import { type Attempt, attempt, type Target } from './attempt.ts'
 import { failure, type ProbeResult, success, unknown } from './result.ts'
+import { loadTls, type TlsOptions, type TlsSettings } from './tls.ts'
 
-export type HttpProbe = {
-  readonly kind: 'http'
-  /** An IP address in a network that the healer is on. */
-  readonly address: string
-  readonly port: number
-  readonly path: string
-  readonly status: readonly StatusRange[]
-  readonly timeoutMs: number
-}
+export type HttpProbe = Target &
+  TlsSettings & {
+    readonly kind: 'http'
+    readonly method: Method
+    readonly path: string
+    /** By names in small letters. */
+    readonly headers: ReadonlyMap<string, string>
+    readonly status: readonly StatusRange[]
+    /** What the body has to hold, and what has to be found in it. */
+    readonly contains: string | undefined
+    readonly matches: Pattern | undefined
+  }
 
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_BODY_BYTES = 64 * 1024
 
 /** Probes once. Never rejects; takes no longer than `timeoutMs`. */
-export function probeHttp({ address, port, path, status, timeoutMs }: HttpProbe): Promise<ProbeResult> {
-  return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(timeoutMs)
-    const sent = request({
-      host: address,
-      port,
-      path,
-      signal,
-      agent: false,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headers: { 'user-agent': 'postern-healer', accept: '*/*', connection: 'close' },
-    })
-    const end = (result: ProbeResult) => {
-      resolve(result)
-      sent.destroy()
-    }
-    let answered: number | undefined
-    const fail = (error: NodeJS.ErrnoException) => end(signal.aborted ? tooLate(answered, timeoutMs) : explain(error))
-    sent.on('error', fail)
-    // A switch of protocols, or a close without a word, is neither an answer nor an error to Node.
-    sent.on('upgrade', () => end(failure('answered 101')))
-    sent.on('close', () => end(failure('connection closed before the answer was complete')))
-    sent.on('response', (response) => {
-      answered = response.statusCode ?? 0
-      const verdict = judge(answered, response.headers.location, status)
-      let bytes = 0
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes > MAX_BODY_BYTES) end(verdict)
-      })
-      response.on('end', () => end(verdict))
-      response.on('error', fail)
-    })
-    sent.end()
-  })
+export async function probeHttp(probe: HttpProbe): Promise<ProbeResult> {
+  const tls = await loadTls(probe)
+  return typeof tls === 'string' ? unknown(tls) : attempt(probe, (running) => ask(probe, tls, running))
 }
 
-function judge(code: number, location: string | undefined, ranges: readonly StatusRange[]): ProbeResult {
+function ask(probe: HttpProbe, tls: TlsOptions, { end, fail }: Attempt) {
+  const sent = probe.scheme === 'https' ? requestHttps({ ...optionsOf(probe), ...tls }) : requestHttp(optionsOf(probe))
+  let answered: number | undefined
+  sent.on('error', fail)
+  // A switch of protocols, or a close without a word, is neither an answer nor an error to Node.
+  sent.on('upgrade', () => end(failure('answered 101')))
+  sent.on('close', () => end(failure('connection closed before the answer was complete')))
+  sent.on('response', (response) => {
+    const code = response.statusCode ?? 0
+    answered = code
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const judge = () => {
+      const verdict = judgeStatus(code, response.headers.location, probe.status)
+      end(verdict.result === 'success' ? judgeBody(verdict, Buffer.concat(chunks), probe) : verdict)
+    }
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      chunks.push(chunk)
+      if (bytes > MAX_BODY_BYTES) judge()
+    })
+    response.on('end', judge)
+    response.on('error', fail)
+  })
+  sent.end()
+  return {
+    destroy: () => void sent.destroy(),
+    tooLate: () => (answered === undefined ? undefined : `answered ${answered}, but its body did not end`),
+  }
+}
+
+function optionsOf({ address, port, method, path, hostname, headers }: HttpProbe): RequestOptions {
+  return {
+    host: address,
+    port,
+    method,
+    path,
+    agent: false,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headers: {
+      'user-agent': 'postern-healer',
+      accept: '*/*',
+      ...Object.fromEntries(headers),
+      ...(hostname === undefined ? {} : { host: hostname }),
+      connection: 'close',
+    },
+  }
+}
+
+function judgeStatus(code: number, location: string | undefined, ranges: readonly StatusRange[]): ProbeResult {
   if (ranges.some(({ min, max }) => code >= min && code <= max)) return success(`answered ${code}`)
   if (code >= 300 && code < 400 && location !== undefined) {
     return failure(`answered ${code} to ${location.slice(0, 200)}; set healer.path or healer.status`)
@@ -63,21 +87,12 @@ function judge(code: number, location: string | undefined, ranges: readonly Stat
   return failure(`answered ${code}`)
 }
 
-function tooLate(answered: number | undefined, timeoutMs: number): ProbeResult {
-  const within = renderDuration(timeoutMs)
-  return failure(
-    answered === undefined ? `no answer within ${within}` : `answered ${answered}, but its body did not end within ${within}`,
-  )
-}
-
-/** Errors of the healer's own machine: they say nothing of the container. */
-const OWN_FAULTS = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETUNREACH', 'ENETDOWN', 'EACCES', 'EPERM']
-
-function explain({ code, message }: NodeJS.ErrnoException): ProbeResult {
-  if (code === 'ECONNREFUSED') return failure('connection refused')
-  if (code === 'ECONNRESET' || code === 'EPIPE') return failure('connection closed before the answer was complete')
-  if (code === 'EHOSTUNREACH') return failure('no host answers at its address')
-  if (code?.startsWith('HPE_')) return failure(`answered what is not HTTP (${code})`)
-  if (OWN_FAULTS.includes(code ?? '')) return unknown(`the healer cannot connect: ${code}`)
-  return failure(`failed: ${code ?? message}`)
+function judgeBody(verdict: ProbeResult, body: Buffer, { contains, matches }: HttpProbe): ProbeResult {
+  const read = body.subarray(0, MAX_BODY_BYTES)
+  const where = body.length > MAX_BODY_BYTES ? `the first ${MAX_BODY_BYTES / 1024} KiB of its body do` : 'its body does'
+  if (contains !== undefined && !read.includes(contains))
+    return failure(`${verdict.reason}, but ${where} not contain “${contains}”`)
+  if (matches !== undefined && !matches.isIn(read.toString()))
+    return failure(`${verdict.reason}, but ${where} not match “${matches.text}”`)
+  return verdict
 }

@@ -49,7 +49,7 @@ export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs, control }
 }
 
 /** One container as `/api/containers` shows it. */
-function describeContainer({ summary, state, probe, problems, last }: HealerView['containers'][number]) {
+function describeContainer({ summary, state, probe, problems, last, pausedUntilMs }: HealerView['containers'][number]) {
   return {
     id: summary.id,
     name: summary.name,
@@ -58,6 +58,8 @@ function describeContainer({ summary, state, probe, problems, last }: HealerView
     reason: state.reason,
     failures: state.failures,
     notRestarting: state.notRestarting ?? null,
+    paused: pausedUntilMs !== undefined,
+    diagnosis: state.diagnosis ? { ...state.diagnosis, failures: state.diagnosis.failures.map(({ reason }) => reason) } : null,
     restarts: state.escalation.restarts,
     probe,
     lastProbe: last

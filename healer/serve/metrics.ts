@@ -51,6 +51,8 @@ export function createHealerMetrics(): HealerMetrics {
     '1 if Docker could be asked, through the proxy, when it was last tried; 0 if not.',
     [],
   )
+  const paused = gauge('postern_healer_paused', '1 while restarts of a container are paused by hand.', ['container'])
+  const crowd = gauge('postern_healer_hold', '1 while nothing is restarted because most containers began to fail at once.', [])
   const loopAge = gauge('postern_healer_loop_age_seconds', 'Seconds since the loop last came round.', [])
   const proxyUp = gauge(
     'postern_healer_proxy_metrics_up',
@@ -65,9 +67,10 @@ export function createHealerMetrics(): HealerMetrics {
       if (happening.kind === 'recovered') recoveries.inc({ container })
     },
     async render(view, proxy) {
-      for (const metric of [health, held, success, duration, problems]) metric.reset()
-      for (const { summary, state, problems: wrong, last } of view.containers) {
+      for (const metric of [health, held, success, duration, problems, paused]) metric.reset()
+      for (const { summary, state, problems: wrong, last, pausedUntilMs } of view.containers) {
         const container = summary.name
+        if (pausedUntilMs !== undefined) paused.set({ container }, 1)
         for (const name of HEALTHS) health.set({ container, health: name }, state.health === name ? 1 : 0)
         if (state.notRestarting) held.set({ container, reason: state.notRestarting }, 1)
         problems.set({ container }, wrong.length)
@@ -76,6 +79,7 @@ export function createHealerMetrics(): HealerMetrics {
         if (last && last.result !== 'unknown') success.set({ container }, last.result === 'success' ? 1 : 0)
       }
       watched.set(view.containers.length)
+      crowd.set(view.holdSinceMs === undefined ? 0 : 1)
       dockerUp.set(view.docker.reachable ? 1 : 0)
       loopAge.set(view.loopAgeMs / 1000)
       proxyUp.remove()

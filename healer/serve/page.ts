@@ -3,7 +3,7 @@ import { html } from 'hono/html'
 import type { HealerView } from '../loop/healer.ts'
 import type { WatchedContainer } from '../loop/watch.ts'
 
-export function renderPage({ containers, docker }: HealerView) {
+export function renderPage({ containers, docker, holdSinceMs }: HealerView) {
   const byName = [...containers].sort((a, b) => a.summary.name.localeCompare(b.summary.name))
   return html`<!doctype html>
 <html lang="en">
@@ -22,6 +22,7 @@ th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px soli
 <body>
 <h1>Postern</h1>
 ${docker.reachable ? '' : html`<p><strong>Docker cannot be asked:</strong> ${docker.message}. Probing goes on; restarts wait.</p>`}
+${holdSinceMs === undefined ? '' : html`<p><strong>Restarts are held:</strong> most containers began to fail at once, so the healer’s own network may be what is ill.</p>`}
 ${
   byName.length === 0
     ? html`<p>No container is watched. Label one <code>monitored=true</code>.</p>`
@@ -34,11 +35,11 @@ ${
 </html>`
 }
 
-function renderRow({ summary, state, probe, problems }: WatchedContainer) {
+function renderRow({ summary, state, probe, problems, pausedUntilMs }: WatchedContainer) {
   return html`<tr>
 <td>${summary.name}</td>
 <td>${state.health}${state.failures > 0 ? ` (${state.failures} failed)` : ''}</td>
-<td>${state.reason}${state.notRestarting ? html`<br>not restarted: ${state.notRestarting}` : ''}${problems.map(({ message }) => html`<br>label: ${message}`)}</td>
+<td>${state.reason}${state.notRestarting ? html`<br>not restarted: ${state.notRestarting}` : ''}${pausedUntilMs === undefined ? '' : html`<br>restarts are paused`}${problems.map(({ message }) => html`<br>label: ${message}`)}</td>
 <td>${probe}</td>
 <td>${state.escalation.restarts}</td>
 </tr>`

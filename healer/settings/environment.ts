@@ -38,6 +38,7 @@ export const VARIABLES = {
   START_PERIOD: withDefault(duration(0), '30'),
   RETRY_INTERVAL: { kind: duration(1000) },
   MAX_RESTARTS: withDefault(wholeNumber(1, 1000), '5'),
+  HOLD_MAX: withDefault(duration(1000), '5m'),
   DRY_RUN: withDefault(truth, 'false'),
   HEALER_PORT: withDefault(wholeNumber(1, 65_535), '8081'),
   HEALER_HOST: { kind: anyText },
@@ -53,6 +54,8 @@ export type Environment = {
   readonly path: string
   readonly startPeriodMs: number
   readonly maxRestarts: number
+  /** Where most containers fail at once: after this the first of them is restarted all the same. */
+  readonly holdMaxMs: number
   readonly dryRun: boolean
   readonly port: number
   /** The address to listen at; every one where it is `undefined`. */
@@ -98,6 +101,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     path: required('HEALTH_PATH', V.HEALTH_PATH),
     startPeriodMs: required('START_PERIOD', V.START_PERIOD),
     maxRestarts: required('MAX_RESTARTS', V.MAX_RESTARTS),
+    holdMaxMs: required('HOLD_MAX', V.HOLD_MAX),
     dryRun: required('DRY_RUN', V.DRY_RUN),
     port: required('HEALER_PORT', V.HEALER_PORT),
     host: optional('HEALER_HOST', V.HEALER_HOST),

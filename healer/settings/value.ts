@@ -30,7 +30,12 @@ export function wholeNumber(min: number, max: number): ValueKind<number> {
 }
 
 export function oneOf<const T extends string>(...words: readonly T[]): ValueKind<T> {
-  return { takes: words.join(' or '), parse: (text) => words.find((word) => word === text) }
+  return { takes: inWords(words), parse: (text) => words.find((word) => word === text) }
+}
+
+/** `http, tcp or grpc`. */
+export function inWords(words: readonly string[]): string {
+  return words.join(', ').replace(/, ([^,]*)$/, ' or $1')
 }
 
 export const truth: ValueKind<boolean> = {
@@ -44,6 +49,46 @@ export const httpPath: ValueKind<string> = {
   parse: (text) => (/^\/[\x21-\x7e]{0,1023}$/.test(text) && !text.includes('#') ? text : undefined),
 }
 
+/** A name as it goes into a Host header and into TLS, which takes no address. */
+export const hostName: ValueKind<string> = {
+  takes: 'a host name such as web.example.com',
+  parse: (text) =>
+    text.length <= 253 && /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(text)
+      ? text
+      : undefined,
+}
+
+export const filePath: ValueKind<string> = {
+  takes: 'the absolute path of a file in the healer’s container',
+  parse: (text) => (/^\/[^\0]{1,4095}$/.test(text) ? text : undefined),
+}
+
+/** What follows the colon of an HTTP header. */
+export const headerValue: ValueKind<string> = {
+  takes: 'printable ASCII characters',
+  parse: (text) => (/^[\x20-\x7e]{0,1024}$/.test(text) ? text : undefined),
+}
+
+export const shortText: ValueKind<string> = {
+  takes: 'a text of 1 to 1024 characters',
+  parse: (text) => (text.length >= 1 && text.length <= 1024 ? text : undefined),
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\r': '\r', '\\n': '\n', '\\t': '\t', '\\\\': '\\' }
+
+/** A text in which `\r`, `\n`, `\t`, `\\` and `\x00` to `\xff` stand for one byte each. */
+export const bytes: ValueKind<Buffer> = {
+  takes: 'a text of 1 to 1024 characters, in which \\r \\n \\t \\\\ and \\x00 to \\xff stand for one byte each',
+  parse(text) {
+    if (text.length < 1 || text.length > 1024) return undefined
+    const parts = text.match(/\\x[0-9a-f]{2}|\\[rnt\\]|[^\\]+/gi) ?? []
+    if (parts.join('') !== text) return undefined
+    return Buffer.concat(
+      parts.map((part) => (/^\\x/i.test(part) ? Buffer.from(part.slice(2), 'hex') : Buffer.from(ESCAPES[part] ?? part))),
+    )
+  },
+}
+
 export type StatusRange = { readonly min: number; readonly max: number }
 
 export const statusRanges: ValueKind<readonly StatusRange[]> = {
@@ -52,6 +97,15 @@ export const statusRanges: ValueKind<readonly StatusRange[]> = {
     const ranges = text.split(',').map((part) => /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(part.trim()))
     const parsed = ranges.map((match) => ({ min: Number(match?.[1]), max: Number(match?.[2] ?? match?.[1]) }))
     return parsed.every(({ min, max }) => min <= max) ? parsed : undefined
+  },
+}
+
+/** Names of containers, or of services of the same compose project. */
+export const names: ValueKind<readonly string[]> = {
+  takes: 'names of containers or services, separated by commas',
+  parse(text) {
+    const parts = text.split(',').map((part) => part.trim())
+    return parts.every((part) => /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/.test(part)) ? parts : undefined
   },
 }
 

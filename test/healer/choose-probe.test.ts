@@ -1,7 +1,8 @@
 // Which probe a container gets, and at which address.
 import t from 'tap'
 import type { ContainerDetail, ContainerSummary } from '../../healer/docker/docker.ts'
-import { chooseProbe, describeProbe } from '../../healer/probe/choose.ts'
+import { chooseProbe } from '../../healer/probe/choose.ts'
+import { describeProbe } from '../../healer/probe/probes.ts'
 import { readEnvironment } from '../../healer/settings/environment.ts'
 import { readLabels } from '../../healer/settings/labels.ts'
 
@@ -51,6 +52,29 @@ for (const [what, container, more, expected] of [
   ],
   ['the labelled port', labelled({ 'healer.port': '9000' }), {}, 'http :9000/health'],
   ['the labelled probe', labelled({ 'healer.probe': 'http' }), healthcheck, 'http :8080/health'],
+  ['TCP where it is labelled so', labelled({ 'healer.probe': 'tcp' }), healthcheck, 'tcp :8080'],
+  ['TCP where a label describes that', labelled({ 'healer.expect': 'OK', 'healer.port': '25' }), healthcheck, 'tcp :25'],
+  ['gRPC where a label describes that', labelled({ 'healer.service': 'shop.Cart' }), healthcheck, 'grpc :8080 shop.Cart'],
+  ['gRPC of the whole server', labelled({ 'healer.probe': 'grpc' }), {}, 'grpc :8080'],
+  [
+    'HTTPS, by another method',
+    labelled({ 'healer.scheme': 'https', 'healer.method': 'HEAD' }),
+    healthcheck,
+    'https HEAD :8080/health',
+  ],
+  [
+    'nothing where labels describe two probes',
+    labelled({ 'healer.service': 'x', 'healer.path': '/x' }),
+    healthcheck,
+    'no probe: healer.service is for grpc and healer.path for http; set healer.probe',
+  ],
+  [
+    'nothing where a label is nearly one that decides',
+    labelled({ 'healer.exepct': 'OK' }),
+    healthcheck,
+    'no probe: healer.exepct is not a setting; did you mean healer.expect?',
+  ],
+  ['its HEALTHCHECK, whatever else is nearly a label', labelled({ 'healer.intervall': '5s' }), healthcheck, 'docker'],
   [
     'always the Engine’s verdict with autoheal=true',
     summary({ labels: { autoheal: 'true', 'healer.port': '9000' } }),
@@ -101,4 +125,36 @@ await t.test('a container that uses another’s network is probed at that one’
   const sharer = summary({ networkMode: 'container:vpn', networks: [] })
   t.match(choose(sharer, {}, [provider]), { kind: 'http', address: '172.20.0.9' })
   t.match(choose(sharer), { kind: 'none', reason: /label that one monitored=true too/ })
+})
+
+await t.test('a probe has all that its labels say', async (t) => {
+  const tls = { 'healer.scheme': 'https', 'healer.hostname': 'web.test', 'healer.ca_file': '/ca.pem', 'healer.timeout': '2s' }
+  const where = { address: '172.20.0.9', port: 8080, timeoutMs: 2000 }
+  const secured = { ...where, scheme: 'https', hostname: 'web.test', caFile: '/ca.pem', tlsVerify: true }
+  const http = labelled({
+    ...tls,
+    'healer.method': 'POST',
+    'healer.headers.X-Token': 'abc',
+    'healer.contains': 'ok',
+    'healer.matches': '^ok',
+    'healer.max_latency': '1s',
+  })
+  t.match(choose(http), {
+    ...secured,
+    kind: 'http',
+    maxLatencyMs: 1000,
+    method: 'POST',
+    path: '/health',
+    headers: new Map([['x-token', 'abc']]),
+    contains: 'ok',
+    matches: { text: '^ok' },
+  })
+  t.match(choose(labelled({ 'healer.send': 'a', 'healer.expect': 'b', 'healer.timeout': '2s' })), {
+    ...where,
+    kind: 'tcp',
+    send: Buffer.from('a'),
+    expect: Buffer.from('b'),
+    maxLatencyMs: undefined,
+  })
+  t.match(choose(labelled({ ...tls, 'healer.service': 'shop.Cart' })), { ...secured, kind: 'grpc', service: 'shop.Cart' })
 })

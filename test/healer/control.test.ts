@@ -58,10 +58,11 @@ async function start(t: Test, { isOff = false, names = ['web', 'db'] } = {}) {
     problems: [],
     probe: '',
     last: undefined,
+    pausedUntilMs: undefined,
   }))
   const log: { msg: string; container?: string; by?: string; event?: string }[] = []
   const app = createApp({
-    view: () => ({ containers, docker: { reachable: true, message: 'ok' }, ready: true, loopAgeMs: 0 }),
+    view: () => ({ containers, docker: { reachable: true, message: 'ok' }, ready: true, loopAgeMs: 0, holdSinceMs: undefined }),
     metrics: createHealerMetrics(),
     maxLoopAgeMs: 1,
     control: {

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { backoffMs, type HealthEvent, type HealthSettings, nextProbeMs, type Step, step } from '../../healer/health/machine.ts'
-import { type HealthState, initialState, type Run } from '../../healer/health/state.ts'
+import type { Objection } from '../../healer/health/objection.ts'
+import { type HealthState, initialState, type NotRestarting, type Run } from '../../healer/health/state.ts'
 
 const settings: HealthSettings = { intervalMs: 15_000, retries: 3, startPeriodMs: 30_000, maxRestarts: 5, dryRun: false }
 const run = (startedAt: string, sinceMs = 0, restartCount = 0): Run => ({ startedAt, sinceMs, restartCount })
@@ -175,18 +176,114 @@ await t.test('a container that starts is looked at more often; one under suspici
   t.equal(nextProbeMs({ ...healthy, health: 'suspect', succeeded: false }, pace), 60_000)
 })
 
+await t.test('what its surroundings object to is said once for each reason, and not after giving up', async (t) => {
+  const ill: HealthState = { ...initialState(true), run: run('a', -60_000), failures: 2 }
+  const maintenance: Objection = { why: 'maintenance', detail: 'its window ends in 5 min' }
+  const first = step(ill, probed('failure'), 1, settings, maintenance)
+  t.match(first.state, { health: 'unhealthy', notRestarting: 'maintenance', escalation: { restarts: 0 } })
+  t.match(first.effects.at(-1), { happening: { kind: 'not-restarting', why: 'maintenance', detail: 'its window ends in 5 min' } })
+  t.same(step(first.state, probed('failure'), 2, settings, maintenance).effects, [])
+  const hold = step(first.state, probed('failure'), 3, settings, { why: 'hold', detail: '' })
+  t.match(hold.effects, [{ happening: { kind: 'not-restarting', why: 'hold' } }])
+  t.ok(
+    step(hold.state, probed('failure'), 4, settings).effects.some(({ type }) => type === 'restart'),
+    'then it is restarted',
+  )
+  const gaveUp = { ...ill, escalation: { restarts: 5, lastRestartMs: 0, gaveUp: true } }
+  t.match(step(gaveUp, probed('failure'), 1, settings, maintenance).state, { notRestarting: 'gave-up' })
+})
+
+await t.test('giving up is not decided on while something forbids a restart anyway', async (t) => {
+  const spent = {
+    ...initialState(true),
+    run: run('a', -60_000),
+    failures: 2,
+    escalation: { restarts: 5, lastRestartMs: 0, gaveUp: false },
+  }
+  t.match(step(spent, probed('failure'), 1, settings, { why: 'paused', detail: '' }).state, { escalation: { gaveUp: false } })
+  t.match(step(spent, probed('failure'), 1, settings).state, { escalation: { gaveUp: true } })
+})
+
+await t.test('a reset ends giving up: the next failure restarts it', async (t) => {
+  const gaveUp = {
+    ...initialState(true),
+    run: run('a', -60_000),
+    failures: 9,
+    reason: 'failure',
+    escalation: { restarts: 5, lastRestartMs: 0, gaveUp: true },
+  }
+  const { state, words } = play(gaveUp, [
+    [1, { type: 'reset' }],
+    [2, probed('failure')],
+  ])
+  t.same(words, ['remember', 'remember', 'restarting', 'restart'])
+  t.match(state.escalation, { restarts: 1, gaveUp: false })
+})
+
+await t.test('what was known is kept from before the restart until the container is well', async (t) => {
+  const failing = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    ...[1, 2, 3].map((i) => [i, probed('failure')] as const),
+  ])
+  const diagnosis = {
+    failures: [1, 2, 3].map((atMs) => ({ atMs, reason: 'failure' })),
+    ...{ status: 'running', exitCode: 1, oomKilled: false },
+  }
+  t.same(failing.state.diagnosis, diagnosis)
+  const restarted: HealthEvent = { type: 'restart-ended', outcome: { outcome: 'restarted', run: run('b', 5), tookMs: 1 } }
+  const after = play(failing.state, [[5, restarted]])
+  t.same(after.state.diagnosis, diagnosis)
+  t.equal(play(after.state, [[9, probed('success')]]).state.diagnosis, undefined)
+  const long = play(
+    initialState(true),
+    [[0, observed(run('a', -60_000))], ...Array.from({ length: 50 }, (_, i) => [i, probed('failure')] as const)],
+    { dryRun: true },
+  )
+  t.equal(long.state.lastFailures.length, 5)
+})
+
 // ── Over any history ────────────────────────────────────────────────────────────────────────────────────────────────
 
 type Move = {
-  readonly kind: 'success' | 'failure' | 'unknown' | 'docker' | 'someone' | 'stop'
+  readonly kind: 'success' | 'failure' | 'unknown' | 'docker' | 'someone' | 'stop' | 'reset'
   readonly afterMs: number
   readonly outcome: 'restarted' | 'failed' | 'waits'
+  readonly objection: Objection | undefined
 }
 const move: fc.Arbitrary<Move> = fc.record({
-  kind: fc.constantFrom('success', 'failure', 'failure', 'failure', 'failure', 'unknown', 'docker', 'someone', 'stop'),
+  kind: fc.constantFrom('success', 'failure', 'failure', 'failure', 'failure', 'unknown', 'docker', 'someone', 'stop', 'reset'),
   afterMs: fc.integer({ min: 0, max: 400_000 }),
   outcome: fc.constantFrom('restarted', 'restarted', 'failed', 'waits'),
+  objection: fc.constantFrom<Objection | undefined>(
+    ...[undefined, undefined, undefined],
+    ...(['tell-only', 'paused', 'maintenance', 'recreate', 'dependency', 'hold'] as const).map((why) => ({ why, detail: '' })),
+  ),
 })
+
+type Moment = {
+  readonly state: HealthState
+  readonly after: HealthState
+  readonly event: HealthEvent
+  readonly asked: boolean
+  readonly nowMs: number
+  readonly objection: Objection | undefined
+}
+
+/** Why a failure that is due for a restart led to none, worked out from what was so before it. */
+function trueReason({ state, nowMs, objection }: Moment, counted: boolean, used: HealthSettings): NotRestarting | undefined {
+  const { restarts, lastRestartMs = Number.NEGATIVE_INFINITY, gaveUp } = state.escalation
+  const backoffEndsMs = lastRestartMs + backoffMs(restarts, used.intervalMs)
+  const reasons: readonly (readonly [NotRestarting, boolean])[] = [
+    ['not-armed', !state.armed && !counted],
+    ['gave-up', gaveUp],
+    [objection?.why ?? 'hold', objection !== undefined],
+    ['gave-up', restarts >= used.maxRestarts],
+    ['budget', state.notBeforeMs > nowMs && state.notBeforeMs > backoffEndsMs],
+    ['backoff', backoffEndsMs > nowMs],
+    ['dry-run', used.dryRun],
+  ]
+  return reasons.find(([, holds]) => holds)?.[0]
+}
 
 /** Plays random moves as the watcher would, answering each restart that the machine asks for. */
 function simulate(moves: readonly Move[], over: Partial<HealthSettings>, armed: boolean) {
@@ -195,18 +292,24 @@ function simulate(moves: readonly Move[], over: Partial<HealthSettings>, armed: 
   let nowMs = 0
   let runs = 0
   let present = run('0')
-  const trail: { state: HealthState; event: HealthEvent; asked: boolean; nowMs: number }[] = []
+  let objection: Objection | undefined
+  const trail: Moment[] = []
   const feed = (event: HealthEvent): boolean => {
     const before = state
-    const next = step(state, event, nowMs, used)
+    const next = step(state, event, nowMs, used, objection)
     state = next.state
     const asked = next.effects.some((effect) => effect.type === 'restart')
-    trail.push({ state: before, event, asked, nowMs })
+    trail.push({ state: before, after: state, event, asked, nowMs, objection })
     return asked
   }
   feed(observed(present))
-  for (const { kind, afterMs, outcome } of moves) {
+  for (const { kind, afterMs, outcome, objection: given } of moves) {
     nowMs += afterMs
+    objection = given
+    if (kind === 'reset') {
+      feed({ type: 'reset' })
+      continue
+    }
     if (kind === 'docker' || kind === 'someone') {
       present = run(`${++runs}`, nowMs, kind === 'docker' ? present.restartCount + 1 : 0)
       feed(observed(present))
@@ -236,8 +339,17 @@ await t.test('over any history', async (t) => {
     fc.assert(
       fc.property(histories, ([moves, over, armed]) => {
         const { state, trail, nowMs, used } = simulate(moves, over, armed)
-        for (const { state: before, event, asked, nowMs: atMs } of trail) {
+        for (const moment of trail) {
+          const { state: before, after, event, asked, nowMs: atMs } = moment
+          if (event.type === 'probed' && event.probe.result === 'failure' && after.health === 'unhealthy') {
+            const reason = trueReason(moment, event.counted, used)
+            if (asked !== (reason === undefined))
+              throw new Error(`a restart was ${asked ? '' : 'not '}asked for, though ${reason}`)
+            if (!asked && after.notRestarting !== reason)
+              throw new Error(`it is said to be ${after.notRestarting}, and is ${reason}`)
+          }
           if (!asked) continue
+          if (moment.objection) throw new Error(`a restart was asked for in spite of ${moment.objection.why}`)
           if (used.dryRun) throw new Error('a restart was asked for in a dry run')
           if (!before.armed) throw new Error('a restart was asked for before the first success')
           if (before.escalation.gaveUp) throw new Error('a restart was asked for after giving up')

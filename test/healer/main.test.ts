@@ -46,6 +46,22 @@ await t.test('a state directory that is not there ends it with 1 and says what t
   t.match(output.text, /STATE_DIR is “.*none”, which cannot be written \(ENOENT\); create it for this user, or set STATE_DIR/)
 })
 
+await t.test('check ends with 1 where Docker cannot be asked, and with 2 for wrong settings', async (t) => {
+  const env = { DOCKER_HOST: `unix://${t.testdir()}/none.sock`, CHECK_INTERVAL: '7' }
+  const check = start(t, ['check'], env)
+  t.same(await check.ended, [1, null])
+  t.match(check.output.text, /^Settings of the healer\n {2}CHECK_INTERVAL +7 +environment\n/)
+  t.match(check.output.text, /\nDocker cannot be asked: .*none\.sock cannot be reached \(ENOENT\); is the proxy running\?\n$/)
+
+  const json = start(t, ['check', '--json'], env)
+  t.same(await json.ended, [1, null])
+  t.match(JSON.parse(json.output.text), { ok: false, docker: { reachable: false }, containers: [] })
+
+  const wrong = start(t, ['check', '--no-probe'], { ...env, CHECK_INTERVAL: 'x' })
+  t.same(await wrong.ended, [2, null])
+  t.match(wrong.output.text, /^postern-healer: CHECK_INTERVAL is “x”/)
+})
+
 await t.test('without a proxy it runs, says once what is amiss, answers its health check, and stops on SIGTERM', async (t) => {
   // Not `t.testdir()`: the path of a socket has room for 107 bytes.
   const directory = mkdtempSync(join(tmpdir(), 'postern-'))

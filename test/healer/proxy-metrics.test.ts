@@ -43,7 +43,7 @@ function startHealer(path: string, timeoutMs = TIMEOUT_MS) {
   const log: string[] = []
   const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line).msg) })
   const app = createApp({
-    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }),
+    view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0, holdSinceMs: undefined }),
     metrics: createHealerMetrics(),
     proxyMetrics: createProxyMetricsReader({ socketPath: path, log: logger, timeoutMs }),
     maxLoopAgeMs: 1,
@@ -93,7 +93,7 @@ await t.test('the proxy’s metrics follow the healer’s own, as one text of Pr
 })
 
 await t.test('without PROXY_METRICS nothing is asked for, and nothing is said to be down', async (t) => {
-  const view = { containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0 }
+  const view = { containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0, holdSinceMs: undefined }
   const app = createApp({ view: () => view, metrics: createHealerMetrics(), maxLoopAgeMs: 1 })
   const text = await (await app.request('/metrics')).text()
   t.match(text, own)

@@ -7,7 +7,7 @@ import { createBench, startServer } from './support/bench.ts'
 async function startApp(t: Parameters<typeof startServer>[0], name = 'web') {
   const bench = createBench(t)
   const app = await startServer(t)
-  bench.docker.add(name, app.port, { summary: { labels: { monitored: 'true', 'healer.prot': '1' } } })
+  bench.docker.add(name, app.port, { summary: { labels: { monitored: 'true', 'healer.retires': '1' } } })
   const healer = await bench.start()
   const metrics = createHealerMetrics()
   const served = createApp({ view: healer.view, metrics, maxLoopAgeMs: 60_000 })
@@ -20,7 +20,7 @@ await t.test('the page shows each container with its health, why, and its proble
   await bench.clock.advance(15_000)
   const answer = await get('/')
   const text = await answer.text()
-  for (const word of ['web', 'suspect', 'answered 503', 'healer.prot is not a setting']) t.ok(text.includes(word), word)
+  for (const word of ['web', 'suspect', 'answered 503', 'healer.retires is not a setting']) t.ok(text.includes(word), word)
   t.match(answer.headers.get('content-security-policy'), /default-src 'none'/)
 })
 

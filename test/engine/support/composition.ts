@@ -49,7 +49,7 @@ export async function bringUp(
   if ((await compose('ps', '-q')) !== '')
     throw new Error('the composition is running; take it down first: docker compose -f compose/compose.yaml down')
   // By the name of the project: the override may be gone by then.
-  t.teardown(() => run('docker', ['compose', '-f', FILE, 'down', '--volumes', '--timeout', '1'], settings))
+  t.teardown(() => run('docker', ['compose', '-f', FILE, 'down', '--volumes', '--remove-orphans', '--timeout', '1'], settings))
   await compose('up', '--build', '--detach', ...services)
 
   // Not `compose logs`, which writes control sequences between the lines.

@@ -6,6 +6,8 @@ export type FakeClock = Clock & {
   readonly advance: (ms: number) => Promise<void>
   /** Waits until at least `count` sleep; later calls of `advance` wait for as many. */
   readonly settled: (count: number) => Promise<void>
+  /** Moves time forward at once, as for a machine that slept: nobody is woken before the next `advance`. */
+  readonly leap: (ms: number) => void
   /** Moves the wall clock alone, as an operator or NTP does. */
   readonly stepWall: (ms: number) => void
 }
@@ -31,6 +33,9 @@ export function createFakeClock(): FakeClock {
   return {
     monotonicMs: () => nowMs,
     wallMs: () => nowMs + wallOffsetMs,
+    leap(ms) {
+      nowMs += ms
+    },
     stepWall(ms) {
       wallOffsetMs += ms
     },

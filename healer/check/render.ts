@@ -1,0 +1,48 @@
+// What `check` says, for a terminal. Nothing that a container's labels hold can move the cursor.
+import { renderDuration } from '../settings/duration.ts'
+import type { CheckedContainer, CheckReport } from './check.ts'
+import type { Explained } from './explain-settings.ts'
+
+/** Ends with a line feed. */
+export function renderCheck({ ok, settings, docker, containers }: CheckReport): string {
+  const found = docker.reachable ? containers.flatMap((container) => ['', ...renderContainer(container)]) : []
+  const lines = ['Settings of the healer', ...renderSettings(settings), '', opening(docker, containers.length), ...found]
+  const wrong = containers.reduce((sum, { problems }) => sum + problems.length, 0)
+  if (ok) lines.push('', 'Nothing is wrong.')
+  else if (docker.reachable) lines.push('', wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`)
+  return `${lines.map(printable).join('\n')}\n`
+}
+
+function opening({ reachable, message }: CheckReport['docker'], count: number): string {
+  if (!reachable) return `Docker cannot be asked: ${message}`
+  if (count === 0) return 'No container opted in; label one monitored=true'
+  return count === 1 ? 'One container opted in' : `${count} containers opted in`
+}
+
+function renderContainer({ name, optedIn, status, probe, address, found, settings, problems }: CheckedContainer): string[] {
+  const probed = probe === undefined ? 'none while it does not run' : `${probe}${address === undefined ? '' : ` at ${address}`}`
+  const result = found && `${found.result}: ${found.reason}, after ${renderDuration(found.durationMs)}`
+  return [
+    `${name} (${optedIn}=true, ${status})`,
+    ...problems.map((problem) => `  wrong: ${problem}`),
+    `  probe: ${probed}`,
+    ...(result === undefined ? [] : [`  found: ${result}`]),
+    ...renderSettings(settings),
+  ]
+}
+
+/** The widest value that others are aligned to. */
+const MAX_COLUMN = 40
+
+function renderSettings(settings: readonly Explained[]): string[] {
+  const rows = settings.map(({ name, value, from }) => ({ name, value: printable(value ?? '-'), from }))
+  const widest = (texts: readonly string[]) => Math.min(MAX_COLUMN, Math.max(0, ...texts.map((text) => text.length)))
+  const nameWidth = widest(rows.map(({ name }) => name))
+  const valueWidth = widest(rows.map(({ value }) => value))
+  return rows.map(({ name, value, from }) => `  ${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${from}`)
+}
+
+/** Control and format characters as their code points. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`)
+}
