@@ -43,7 +43,7 @@ const decision = {
   client: z.string().describe('who asked'),
   policy: z.string().describe('the hash of the policy that judged it'),
   method: z.string().describe('as sent; empty where what came was no request'),
-  path: z.string().optional().describe('as sent, cut at 512 characters; absent where `count` is given'),
+  path: z.string().optional().describe('as sent, cut at 512 characters; absent where `various` is given'),
   operation: z.string().optional().describe('as understood'),
   target: target.optional(),
   query: z
