@@ -102,6 +102,22 @@ for (const [what, count, done, maxFiles = MANY] of faults) {
   })
 }
 
+t.test('where the keys cannot be replaced for a while, no key signs twice and the log does not get ahead of them', async (t) => {
+  const names = [...FIRST, ...SECOND]
+  const steps = await withFault(NO_FAULT, () => work(place(t, MANY), [], ...FIRST))
+  for (const [from, step] of steps.entries()) {
+    const at = place(t, MANY)
+    const told: string[] = []
+    await withFault({ from, steps: steps.length - from - 1, done: 'nothing', only: 'audit-keys' }, () =>
+      work(at, told, ...names).catch(() => undefined),
+    )
+    await work(at, told, 'change 8')
+    const found = await faultsOf(at, told)
+    if (found.length > 0) t.fail(`step ${from}, ${step}: ${found.join('; ')}`)
+  }
+  t.ok(steps.some((step) => step.includes('audit-keys')))
+})
+
 t.test('an old file that cannot be removed hinders nothing, and is removed the next time', async (t) => {
   const names = [...FIRST, ...SECOND]
   const steps = await withFault(NO_FAULT, () => work(place(t, 2), [], ...names))

@@ -10,6 +10,8 @@ export type Fault = {
   readonly steps: number
   /** How much of the first of them is done all the same. */
   readonly done: 'nothing' | 'half' | 'all'
+  /** Only of these files; the others work. */
+  readonly only?: string
 }
 
 export const NO_FAULT: Fault = { from: Number.POSITIVE_INFINITY, steps: 0, done: 'nothing' }
@@ -32,7 +34,7 @@ export async function withFault(fault: Fault, work: () => Promise<void>): Promis
     half: () => Promise<unknown> = async () => undefined,
   ): Promise<T> => {
     const at = steps.push(what) - 1
-    if (at < fault.from || at >= fault.from + fault.steps) return whole()
+    if (at < fault.from || at >= fault.from + fault.steps || !what.includes(fault.only ?? '')) return whole()
     if (at === fault.from && fault.done === 'half') await half()
     if (at === fault.from && fault.done === 'all') await whole()
     throw Object.assign(new Error(`EIO: i/o error, ${what}`), { code: 'EIO' })
