@@ -104,7 +104,7 @@ await t.test('the flags of audit verify, and what it says', async (t) => {
   const flags = [...help('proxy', 'audit', 'verify').matchAll(/^ {2}(--[a-z-]+) </gm)].map((match) => match[1] ?? '')
   t.same(flags, ['--key', '--at-least'])
   for (const flag of flags) t.match(page, `\`${flag}\``)
-  const source = readFileSync('proxy/audit/verify.ts', 'utf8')
+  const source = ['verify', 'verify-files'].map((name) => readFileSync(`proxy/audit/${name}.ts`, 'utf8')).join('')
   for (const said of firstColumn(page, 'To verify it')) t.ok(source.includes(said.split(/ [NM]\b/)[0] ?? said), said)
 })
 

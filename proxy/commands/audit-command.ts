@@ -1,7 +1,8 @@
 // `postern-proxy audit`: what can be asked of audit files.
 import { Command, Option } from 'commander'
+import type { VerifyOptions } from '../audit/verify.ts'
 import { renderVerified, verifyFiles } from '../audit/verify-files.ts'
-import { argument, EXIT_FAILED } from './options.ts'
+import { argument, EXIT_FAILED, jsonOption } from './options.ts'
 import { reportCommand } from './report-command.ts'
 
 export function auditCommand(): Command {
@@ -16,9 +17,10 @@ function verifyCommand(): Command {
     .addOption(
       new Option('--at-least <line>', 'a line that was seen: the log must be sealed as far').argParser(argument(parseLineNumber)),
     )
-    .action(async (files: string[], options: { readonly key?: string; readonly atLeast?: number }) => {
+    .addOption(jsonOption())
+    .action(async (files: string[], options: VerifyOptions & { readonly json?: true }) => {
       const verified = await verifyFiles(files, options)
-      process.stdout.write(renderVerified(verified))
+      process.stdout.write(options.json ? `${JSON.stringify(verified, null, 2)}\n` : renderVerified(verified))
       process.exitCode = verified.problem ? EXIT_FAILED : 0
     })
 }

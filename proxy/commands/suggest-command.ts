@@ -6,12 +6,16 @@ import { createGathering, type GatherOptions } from '../suggest/gather.ts'
 import { suggestFromTecnativa } from '../suggest/suggest-from-tecnativa.ts'
 import { suggestPolicy } from '../suggest/suggest-policy.ts'
 import { parseTecnativa } from '../suggest/tecnativa-variables.ts'
-import { argument, EXIT_FAILED } from './options.ts'
+import { argument, EXIT_FAILED, jsonOption } from './options.ts'
 
 /** As a policy has it. */
 const CLIENT_NAME = /^[a-z][a-z0-9-]{0,31}$/
 
-type SuggestOptions = GatherOptions & { readonly client?: string; readonly tecnativa?: readonly string[] }
+type SuggestOptions = GatherOptions & {
+  readonly client?: string
+  readonly tecnativa?: readonly string[]
+  readonly json?: true
+}
 
 export function suggestCommand(): Command {
   return new Command('suggest')
@@ -21,6 +25,7 @@ export function suggestCommand(): Command {
     .option('--refused', 'take the requests that were refused as well')
     .option('--root-equivalent', 'take those that amount to root on the host as well')
     .option('--tecnativa <setting...>', 'instead of audit files: the variables of docker-socket-proxy, such as CONTAINERS=1')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -29,7 +34,7 @@ To find out what a client needs, serve it for a while with --observe, and sugges
 
 Examples:
   $ postern-proxy suggest audit.jsonl > client.yaml
-  $ postern-proxy suggest --client traefik audit-*.jsonl audit.jsonl > traefik.yaml
+  $ postern-proxy suggest --client traefik audit*.jsonl > traefik.yaml
   $ postern-proxy suggest --tecnativa CONTAINERS=1 ALLOW_RESTARTS=1 > client.yaml`,
     )
     .action(async (files: string[], options: SuggestOptions, command: Command) => {
@@ -54,11 +59,11 @@ async function suggestFromAudit(files: readonly string[], options: SuggestOption
     return
   }
   const { text, taken, leftOut } = suggestPolicy(client, gathered)
-  for (const line of leftOut) note(`not granted: ${line}`)
+  if (!options.json) for (const line of leftOut) note(`not granted: ${line}`)
   const root = [...new Set(taken.flatMap(({ request }) => (request.operation.kind === 'root' ? request.operation.id : [])))]
   if (root.length > 0) note(`THE POLICY GRANTS WHAT AMOUNTS TO ROOT ON THE HOST: ${root.join(', ')}`)
   if (text === undefined) end(`nothing recorded of ${client} is left to suggest a policy from`)
-  else process.stdout.write(text)
+  else write({ client, policy: text, notGranted: leftOut }, options)
 }
 
 function suggestFromSettings(settings: readonly string[], options: SuggestOptions, command: Command): void {
@@ -67,7 +72,14 @@ function suggestFromSettings(settings: readonly string[], options: SuggestOption
     command.error(`error: “${printable(client)}” is no name for a client; give a short one in lower case`)
   const text = suggestFromTecnativa(client, argument(parseTecnativa)(settings), options)
   if (text === undefined) end('nothing was open there that a policy can allow')
-  else process.stdout.write(text)
+  else write({ client, policy: text, notGranted: [] }, options)
+}
+
+type Suggested = { readonly client: string; readonly policy: string; readonly notGranted: readonly string[] }
+
+/** The policy as YAML, or with what it leaves out as JSON. */
+function write(suggested: Suggested, { json }: SuggestOptions): void {
+  process.stdout.write(json ? `${JSON.stringify(suggested, null, 2)}\n` : suggested.policy)
 }
 
 function note(text: string): void {

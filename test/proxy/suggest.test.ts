@@ -267,6 +267,7 @@ t.test('the command writes the policy, says what it leaves out, and ends with 1 
     run(),
     run(auditFile(t, one.slice(1))),
     run(`${file}.none`),
+    run('--json', file),
   ])
   t.match(runs[0], { code: 0, stderr: /^note: not granted: ContainerLogs, once: is answered with a stream/ })
   t.same(policyOf(runs[0]?.stdout ?? '').client, 'healer')
@@ -276,4 +277,6 @@ t.test('the command writes the policy, says what it leaves out, and ends with 1 
   t.match(runs[4], { code: 2, stderr: /name at least one audit file/ })
   t.match(runs[5], { code: 1, stdout: '', stderr: /nothing recorded of healer is left to suggest a policy from/ })
   t.match(runs[6], { code: 1, stderr: /ENOENT/ })
+  const json = { client: 'healer', policy: runs[0]?.stdout, notGranted: [/^ContainerLogs, once/] }
+  t.match(JSON.parse(runs[7]?.stdout ?? ''), json)
 })
