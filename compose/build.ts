@@ -1,11 +1,13 @@
 // Builds what `bin` and the images run: each program as one file with the packages it uses and nothing else.
 // Fails when a program holds another's code.
+import { mkdirSync } from 'node:fs'
 import { build } from 'esbuild'
+import writeFileAtomic from 'write-file-atomic'
 
 const PROGRAMS = ['proxy', 'healer', 'sample-app'] as const
 
 for (const program of PROGRAMS) {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     entryPoints: [`${program}/main.ts`],
     outfile: `dist/${program}.mjs`,
     bundle: true,
@@ -13,6 +15,7 @@ for (const program of PROGRAMS) {
     target: 'node20',
     format: 'esm',
     metafile: true,
+    write: false,
     sourcemap: true,
     sourcesContent: false,
     legalComments: 'linked',
@@ -32,4 +35,7 @@ for (const program of PROGRAMS) {
     const foreign = Object.keys(metafile.inputs).find((input) => other !== program && input.startsWith(`${other}/`))
     if (foreign !== undefined) throw new Error(`${program} would ship ${foreign}; the programs never import each other`)
   }
+  // Each at once, for someone may be starting what was built before.
+  mkdirSync('dist', { recursive: true })
+  for (const { path, contents } of outputFiles) await writeFileAtomic(path, Buffer.from(contents))
 }

@@ -38,14 +38,20 @@ import { createFakeDocker } from './healer/support/fake-docker.ts'
 import { A_DAY, auditFile } from './proxy/support/audit-lines.ts'
 import { listed } from './proxy/support/containers.ts'
 import { firstColumn, readPage, tableRows, words } from './support/pages.ts'
+import { builtProgram, plainNode } from './support/programs.ts'
 
 const healer = readPage('healer.md')
 const proxy = readPage('proxy.md')
 const policies = readPage('policies.md')
 
-const help = (program: string, ...command: string[]) =>
-  execFileSync(process.execPath, ['--import=tsx', `${program}/main.ts`, ...command, '--help'], { encoding: 'utf8' })
-const commandsOf = (program: string) =>
+const helped = new Map<string, string>()
+function help(program: 'proxy' | 'healer', ...command: string[]): string {
+  const args = [builtProgram(program), ...command, '--help']
+  const text = helped.get(args.join(' ')) ?? execFileSync(...plainNode(...args), { encoding: 'utf8' })
+  helped.set(args.join(' '), text)
+  return text
+}
+const commandsOf = (program: 'proxy' | 'healer') =>
   [...help(program).matchAll(/^ {2}([a-z]+)(?: \[options\]| {2,})/gm)].map((match) => match[1]).filter((name) => name !== 'help')
 
 await t.test('the healer’s commands', async (t) => {
@@ -280,7 +286,7 @@ await t.test('check and explain say what the page shows', async (t) => {
   )
   for (const [, line = '', output = ''] of shown) {
     const args = (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ''))
-    const { stdout } = spawnSync(process.execPath, ['--import=tsx', 'proxy/main.ts', ...args], { encoding: 'utf8' })
+    const { stdout } = spawnSync(...plainNode(builtProgram('proxy'), ...args), { encoding: 'utf8' })
     t.equal(stdout, output, line)
   }
 })

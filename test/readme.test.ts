@@ -16,7 +16,7 @@ await t.test('every command of the README is run by a test, and every command th
 })
 
 await t.test('CI runs the README’s test command', async (t) => {
-  for (const command of BY_CI) t.match(readFileSync('.ci/run', 'utf8'), `keep ${command}\n`)
+  for (const command of BY_CI) t.match(readFileSync('.ci/run', 'utf8'), `on 20.18.1 ${command}\n`)
 })
 
 await t.test('the README’s files exist, and it is short', async (t) => {

@@ -37,8 +37,11 @@ async function runAll(): Promise<number> {
   return codes.every((code) => code === 0) ? 0 : 1
 }
 
-/** Prints and keeps what tap counted in the runs called `names`. */
+/** Prints and keeps what failed, and what tap counted, in the runs called `names`. */
 function count(names: readonly string[]): void {
+  const failures = names.flatMap(readFailures).map((failure) => `${failure}\n`)
+  writeFileSync(`${RESULTS}/failures`, failures.join(''))
+  process.stdout.write(failures.join(''))
   const counts = names.map(readCounts)
   const sum = (key: keyof Counts) => counts.reduce((total, each) => total + each[key], 0)
   const words = `${sum('passed')} passed, ${sum('failed')} failed\n`
@@ -77,6 +80,14 @@ function readCounts(name: string): Counts {
   const summary = /^# \{ (total: .*) \}$/m.exec(readFileSync(`${RESULTS}/${name}.tap`, 'utf8'))?.[1] ?? ''
   const of = (key: string) => Number(new RegExp(`\\b${key}: (\\d+)`).exec(summary)?.[1] ?? 0)
   return { passed: of('pass'), failed: of('fail') }
+}
+
+/** Each test that failed, with what tap says of it: where it stands, what was found and what was wanted. */
+function readFailures(name: string): string[] {
+  const text = readFileSync(`${RESULTS}/${name}.tap`, 'utf8')
+  return [...text.matchAll(/^( *)not ok \d+ - .*\n(?:\1 {2}---\n(?:\1 .*\n)*?\1 {2}\.\.\.\n)?/gm)].map(([failure]) =>
+    failure.slice(0, 4000),
+  )
 }
 
 function engineAnswers(): Promise<boolean> {

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { freePort } from '../support/free-port.ts'
+import { plainNode } from '../support/programs.ts'
 
 type Program = {
   readonly child: ChildProcess
@@ -17,7 +18,7 @@ type Program = {
 
 function start(t: Test, file: string, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []): Program {
   // Without tap's additions to the environment, which would follow into every service, and which not every user may write for.
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import=tsx', file, ...args], {
+  const child = spawn(...plainNode('--import=tsx', file, ...args), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

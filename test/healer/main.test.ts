@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePort } from '../support/free-port.ts'
+import { builtProgram, plainNode } from '../support/programs.ts'
 
 function start(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, ['--import=tsx', 'healer/main.ts', ...args], {
+  const child = spawn(...plainNode(builtProgram('healer'), ...args), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { NO_ESCALATION } from '../../healer/health/state.ts'
 import { openMemory, type Remembered } from '../../healer/state/memory.ts'
+import { compiled, plainNode } from '../support/programs.ts'
 import { createBench, startServer } from './support/bench.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import { createFakeDocker } from './support/fake-docker.ts'
@@ -277,18 +278,6 @@ await t.test('what a killed healer left of a write beside its file is passed ove
   t.same(readdirSync(directory).sort(), ['healer.json', 'healer.json.1234567'])
 })
 
-/** Remembers one restart more each time, and says so before and after. */
-const REMEMBERING = `
-import { pino } from 'pino'
-import { systemClock } from './healer/loop/clock.ts'
-import { openMemory } from './healer/state/memory.ts'
-const [directory, container] = [process.env.DIRECTORY, JSON.parse(process.env.CONTAINER)]
-const memory = await openMemory(directory, systemClock, pino({ level: 'silent' }))
-for (let restarts = 1; ; restarts++) {
-  await memory.remember(container, { armed: true, escalation: { restarts, lastRestartMs: undefined, gaveUp: false }, pausedUntilMs: Infinity })
-  process.stdout.write(restarts + '\\n')
-}`
-
 await t.test(
   'a healer that is killed while it writes has lost at most what was not yet on the disk',
   { timeout: 60_000 },
@@ -296,11 +285,10 @@ await t.test(
     const clock = createFakeClock()
     const { summary } = createFakeDocker(clock).add('web')
     const parent = t.testdir()
+    const program = compiled('healer/support/remember.ts')
     const killOne = async (afterMs: number) => {
       const directory = mkdtempSync(join(parent, 'killed-'))
-      const env = { PATH: process.env.PATH, DIRECTORY: directory, CONTAINER: JSON.stringify(summary) }
-      const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', REMEMBERING], {
-        env,
+      const child = spawn(...plainNode(program, directory, JSON.stringify(summary)), {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       t.teardown(() => child.kill('SIGKILL'))

@@ -11,6 +11,7 @@ import { openLogFile } from '../../proxy/audit/log-file.ts'
 import type { ReadLine } from '../../proxy/audit/read-log.ts'
 import { NEW_TAIL } from '../../proxy/audit/tail.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { plainNode } from '../support/programs.ts'
 import { parseLines } from './support/start-proxy.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -204,9 +205,9 @@ t.test('a disk that fills in the middle of a line, and has room again, leaves a 
   const files = place(t)
   // A bound on the size of files stands for a full disk: the line that reaches it is written in part.
   const program = new URL('./support/fill-audit-log.ts', import.meta.url).pathname
-  // `env -i`, since tap has every child write files of its own when it ends.
-  const command = ['-i', `PATH=${process.env.PATH}`, process.execPath, '--import=tsx', program, files.file, files.keyFile]
-  const report: unknown = JSON.parse(execFileSync('env', command, { encoding: 'utf8' }))
+  const report: unknown = JSON.parse(
+    execFileSync(...plainNode('--import=tsx', program, files.file, files.keyFile), { encoding: 'utf8' }),
+  )
   t.match(report, { rejected: true, seq: Number }, 'a line was refused, and the one after was taken')
   const verified = await verifyFiles([files.file], {})
   t.equal(verified.problem, undefined)

@@ -19,6 +19,7 @@ import type { AuditEvent } from '../../proxy/audit/audit-line.ts'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
 import { listEarlierFiles } from '../../proxy/audit/log-file.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { compiled, plainNode } from '../support/programs.ts'
 import { preparePlace, startServing } from './support/proxy-process.ts'
 import { ask } from './support/raw-client.ts'
 import { parseLines } from './support/start-proxy.ts'
@@ -180,13 +181,11 @@ t.test(
   'a writer that is killed at any moment leaves a log that verifies, to the last line that it was told is durable',
   async (t) => {
     const files = place(t)
-    const program = new URL('./support/write-audit-log.ts', import.meta.url).pathname
+    const program = compiled('proxy/support/write-audit-log.ts')
     let durable = 0
     for (let run = 0; run < 12; run++) {
-      // `env -i`, since tap has every child write files of its own when it ends.
-      const command = ['-i', `PATH=${process.env.PATH}`, process.execPath, '--import=tsx', program, files.file, files.keyFile]
-      const child = spawn('env', command, { stdio: ['ignore', 'pipe', 'inherit'] })
-      const enough = 10 + run * 17
+      const child = spawn(...plainNode(program, files.file, files.keyFile), { stdio: ['ignore', 'pipe', 'inherit'] })
+      const enough = 5 + run * 7
       let said = ''
       child.stdout.on('data', (chunk) => {
         said += String(chunk)

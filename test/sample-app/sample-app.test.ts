@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { createSampleApp } from '../../sample-app/app.ts'
+import { builtProgram, plainNode } from '../support/programs.ts'
 
 async function start(t: Test) {
   const exits: number[] = []
@@ -80,7 +81,7 @@ await t.test('/metrics has requests, latencies and health', async (t) => {
 })
 
 await t.test('it stops at once on SIGTERM', async (t) => {
-  const child = spawn(process.execPath, ['--import=tsx', 'sample-app/main.ts'], {
+  const child = spawn(...plainNode(builtProgram('sample-app')), {
     env: { ...process.env, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { builtProgram } from '../../support/programs.ts'
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
 import { HEALER_POLICY_FILE } from './policies.ts'
 import { ask } from './raw-client.ts'
@@ -40,7 +41,7 @@ export function startProgram(
   { asRoot = false, env = {}, nodeFlags = [] }: RunOptions = {},
 ): RunningProgram {
   const variables = Object.entries({ PATH: process.env.PATH ?? '', ...env }).map(([name, value]) => `${name}=${value}`)
-  const program = [process.execPath, ...nodeFlags, '--import=tsx', join(ROOT, 'proxy/main.ts')]
+  const program = [process.execPath, ...nodeFlags, builtProgram('proxy')]
   const child = spawn('env', ['-i', ...variables, ...program, ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,7 +3,7 @@
 import { openAuditLog } from '../../../proxy/audit/audit-log.ts'
 
 const [, , file = '', keyFile = ''] = process.argv
-const log = await openAuditLog({ file, keyFile, now: Date.now, maxBytes: 20_000, maxFiles: 100 })
+const log = await openAuditLog({ file, keyFile, now: Date.now, maxBytes: 8_000, maxFiles: 100 })
 for (;;) {
   await log.append({ event: 'start', reason: 'a read' })
   process.stdout.write(`${await log.appendDurably({ event: 'start', reason: 'a change' })}\n`)

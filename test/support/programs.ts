@@ -1,0 +1,24 @@
+// Programs to run as processes: those that ship, as `compose/build.ts` makes them of this tree before the tests, and those of the tests.
+import { buildSync } from 'esbuild'
+
+const ROOT = new URL('../../', import.meta.url).pathname
+
+/** The file to give to Node, whatever the working directory. */
+export const builtProgram = (name: 'proxy' | 'healer' | 'sample-app') => `${ROOT}dist/${name}.mjs`
+
+/** Compiles a program below `test/`, so that a test that starts it many times need not have it compiled each time. */
+export function compiled(path: string): string {
+  const outfile = `${ROOT}dist/test/${path.replace(/\.ts$/, '.mjs')}`
+  buildSync({
+    entryPoints: [`${ROOT}test/${path}`],
+    outfile,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+  })
+  return outfile
+}
+
+/** The command that runs Node with these arguments and without what tap adds to every child's environment: its own hooks, to load. */
+export const plainNode = (...args: readonly string[]) => ['env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]] as const
