@@ -63,8 +63,12 @@ export type Docker = {
 
 /** Docker could not be asked, or refused. */
 export class DockerError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  /** What is amiss, without what may differ from one call to the next. */
+  readonly trouble: string
+
+  constructor(message: string, { trouble = message, ...options }: ErrorOptions & { readonly trouble?: string } = {}) {
     super(message, options)
     this.name = 'DockerError'
+    this.trouble = trouble
   }
 }

@@ -165,7 +165,8 @@ function explain(error: unknown, where: string, readMs = 0): DockerError {
   if (status !== undefined) return new DockerError(`${where} answered ${status}: ${messageOf(error)}`, { cause: error })
   if (isTimeout(error)) return new DockerError(`${where} did not answer within ${readMs / 1000} s`, { cause: error })
   const { code } = error as NodeJS.ErrnoException
-  return new DockerError(`${where} cannot be reached (${code ?? messageOf(error)}); is the proxy running?`, { cause: error })
+  const trouble = `${where} cannot be reached`
+  return new DockerError(`${trouble} (${code ?? messageOf(error)}); is the proxy running?`, { cause: error, trouble })
 }
 
 function isTimeout(error: unknown): boolean {

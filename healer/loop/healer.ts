@@ -63,6 +63,8 @@ export function createHealer(options: HealerOptions): Healer {
   const circumstances = createCircumstances({ clock, environment, log, watched: () => [...watchers.values()] })
   const gates = { docker: pLimit(MAX_DOCKER_LOOKS), probe: pLimit(MAX_PROBES) }
   let reachable: HealerView['docker'] = { reachable: false, message: 'not asked yet' }
+  /** What is amiss with Docker, as it was said. */
+  let trouble: string | undefined
   let listed = false
   let roundMs = clock.monotonicMs()
   let refreshing: Promise<void> | undefined
@@ -143,11 +145,13 @@ export function createHealer(options: HealerOptions): Healer {
   const listOnce = async () => {
     try {
       takeIn(await docker.list())
-      if (!reachable.reachable && reachable.message !== 'not asked yet') log.info('Docker can be asked again')
+      if (trouble !== undefined) log.info('Docker can be asked again')
+      trouble = undefined
       reachable = { reachable: true, message: 'ok' }
     } catch (error) {
       if (!(error instanceof DockerError)) throw error
-      if (reachable.message !== error.message) log.error(`${error.message}. Probing goes on; restarts wait`)
+      if (trouble !== error.trouble) log.error(`${error.message}. Probing goes on; restarts wait`)
+      trouble = error.trouble
       reachable = { reachable: false, message: error.message }
     }
   }

@@ -1,11 +1,10 @@
 // The healer's Docker client against an API on a unix socket: what it asks, and what it makes of every answer.
 
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { connectDocker } from '../../healer/docker/dockerode.ts'
+import { shortDirectory } from './support/docker-api.ts'
 
 const ID = 'a'.repeat(64)
 const LISTED = {
@@ -32,13 +31,6 @@ const INSPECTED = {
     Health: { Status: 'healthy', FailingStreak: 0 },
   },
   HostConfig: { AutoRemove: false, NetworkMode: 'net' },
-}
-
-/** A directory whose path leaves room for a socket's name: 107 bytes are all a unix socket's path can have. */
-function shortDirectory(t: Test): string {
-  const directory = mkdtempSync(join(tmpdir(), 'postern-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
-  return directory
 }
 
 /** An API that answers each request as `answer` says, with what was asked of it. */

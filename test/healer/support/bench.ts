@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import type { Test } from 'tap'
+import type { Docker } from '../../../healer/docker/docker.ts'
 import type { Happening } from '../../../healer/health/happening.ts'
 import { createHealer, type Healer } from '../../../healer/loop/healer.ts'
 import { readEnvironment } from '../../../healer/settings/environment.ts'
@@ -53,8 +54,13 @@ export type Bench = {
   readonly stop: () => Promise<void>
 }
 
-/** `env` is over the healer's defaults; a test adds containers to `docker` before it starts the healer. */
-export function createBench(t: Test, env: NodeJS.ProcessEnv = {}, stateDir: string = t.testdir()): Bench {
+/** `env` is over the healer's defaults; a test adds containers to `docker` before it starts the healer, which gets at it by `reach`. */
+export function createBench(
+  t: Test,
+  env: NodeJS.ProcessEnv = {},
+  stateDir: string = t.testdir(),
+  reach: (docker: FakeDocker) => Docker | Promise<Docker> = (docker) => docker,
+): Bench {
   const clock = createFakeClock()
   const docker = createFakeDocker(clock)
   const happenings: Bench['happenings'][number][] = []
@@ -75,7 +81,7 @@ export function createBench(t: Test, env: NodeJS.ProcessEnv = {}, stateDir: stri
     async start(watched = docker.containers.size) {
       const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line).msg) })
       const healer = createHealer({
-        docker,
+        docker: await reach(docker),
         clock,
         memory: await openMemory(stateDir, clock, logger),
         environment: readEnvironment({ REQUEST_TIMEOUT: '0.2', START_PERIOD: '0', ...env }),
