@@ -64,7 +64,7 @@ function words(name: string, happening: Happening): { level: Level; text: string
         text: `${name} — healthy again without a restart, after ${times(happening.failures, 'failed check')} in ${renderDuration(happening.afterMs)}`,
       }
     case 'restarting':
-      return { level: 'warn', text: `RESTARTING ${name} — failed ${happening.failures} consecutive health checks` }
+      return { level: 'warn', text: `RESTARTING ${name} — failed ${times(happening.failures, 'consecutive health check')}` }
     case 'restarted':
       return { level: 'info', text: `Successfully restarted: ${name} (took ${renderDuration(happening.tookMs)})` }
     case 'restart-failed':
@@ -92,7 +92,7 @@ function words(name: string, happening: Happening): { level: Level; text: string
 }
 
 function notRestarting(name: string, { why, failures, detail }: Extract<Happening, { kind: 'not-restarting' }>): string {
-  if (why === 'dry-run') return `DRY RUN: would restart ${name} — failed ${failures} consecutive health checks`
+  if (why === 'dry-run') return `DRY RUN: would restart ${name} — failed ${times(failures, 'consecutive health check')}`
   return `${name} — not restarted (${why}): ${detail}`
 }
 

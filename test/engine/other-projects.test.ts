@@ -67,7 +67,7 @@ await t.test('containers of other projects', { timeout: 300_000 }, async (t) => 
     await docker('exec', name, 'touch', '/tmp/ill')
     await stack.said(`${name} — recovered: healthy`)
     const words = (await stack.healerLog()).map(({ msg }) => msg)
-    t.ok(words.includes(`RESTARTING ${name} — failed 1 consecutive health checks`), words.join('\n'))
+    t.ok(words.includes(`RESTARTING ${name} — failed 1 consecutive health check`), words.join('\n'))
   })
 
   await t.test('one answering HTTP on an external network, once the healer has joined that', async (t) => {

@@ -79,7 +79,7 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
 async function setUp(t: Test) {
   const bench = createBench(t, {}, t.testdir(), (fake) => {
     api = serveDocker(t, () => fake)
-    return api.then(({ socketPath }) => connectDocker({ socketPath }, { readMs: 100, restartMs: 100 }))
+    return api.then(({ socketPath }) => connectDocker({ socketPath }, { readMs: 50, restartMs: 50 }))
   })
   let api: Promise<DockerApi> | undefined
   const app = await startServer(t)
