@@ -26,7 +26,9 @@ export type WatchedContainer = {
   /** On the healer's clock; infinite: until it is resumed. */
   readonly pausedUntilMs: number | undefined
   /** The last probe: when, in milliseconds since 1970, how long it took, and what it found. */
-  readonly last: { readonly atMs: number; readonly durationMs: number; readonly result: ProbeResult['result'] } | undefined
+  readonly last: (ProbeResult & { readonly atMs: number; readonly durationMs: number }) | undefined
+  /** Probes since it is watched, by result. */
+  readonly probes: Readonly<Record<ProbeResult['result'], number>>
 }
 
 export type WatchOptions = {
@@ -88,6 +90,7 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   let isFresh = false
   let probe: Probe | undefined
   let last: WatchedContainer['last']
+  let probes = { success: 0, failure: 0, unknown: 0 }
 
   const pausedUntilMs = () => (paused !== undefined && paused > clock.monotonicMs() ? paused : undefined)
   const remember = () => {
@@ -160,7 +163,8 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     })
     const wasHeldUp = found.result === 'failure' && durationMs > settings.timeoutMs + HELD_UP_MS
     const result = wasHeldUp ? unknown(`the healer itself was held up for ${renderDuration(durationMs)}`) : found
-    last = { atMs: clock.wallMs(), durationMs, result: result.result }
+    last = { ...result, atMs: clock.wallMs(), durationMs }
+    probes = { ...probes, [result.result]: probes[result.result] + 1 }
     await apply({ type: 'probed', probe: result, counted: chosen.kind === 'docker' })
   }
 
@@ -174,7 +178,8 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   }
   const publish = () => {
     const words = probe ? describeProbe(probe) : ''
-    options.publish({ summary: options.summary(), state, settings, problems, probe: words, last, pausedUntilMs: pausedUntilMs() })
+    const seen = { probe: words, last, probes, pausedUntilMs: pausedUntilMs() }
+    options.publish({ summary: options.summary(), state, settings, problems, ...seen })
   }
 
   return {

@@ -61,7 +61,7 @@ export function attempt(target: Target, open: (attempt: Attempt) => Connection):
 
 function inTime(result: ProbeResult, tookMs: number, maxLatencyMs = Number.POSITIVE_INFINITY): ProbeResult {
   if (result.result !== 'success' || tookMs <= maxLatencyMs) return result
-  return failure(`${result.reason} in ${renderDuration(tookMs)}, more than ${renderDuration(maxLatencyMs)}`)
+  return { ...result, ...failure(`${result.reason} in ${renderDuration(tookMs)}, more than ${renderDuration(maxLatencyMs)}`) }
 }
 
 /** Errors of the healer's own machine: they say nothing of the container. */

@@ -44,7 +44,8 @@ function ask(probe: HttpProbe, tls: TlsOptions, { end, fail }: Attempt) {
     let bytes = 0
     const judge = () => {
       const verdict = judgeStatus(code, response.headers.location, probe.status)
-      end(verdict.result === 'success' ? judgeBody(verdict, Buffer.concat(chunks), probe) : verdict)
+      const judged = verdict.result === 'success' ? judgeBody(verdict, Buffer.concat(chunks), probe) : verdict
+      end({ ...judged, httpStatus: code })
     }
     response.on('data', (chunk: Buffer) => {
       bytes += chunk.length

@@ -5,6 +5,8 @@ export type ProbeResult = {
   readonly result: 'success' | 'failure' | 'unknown'
   /** In words, such as “answered 503” or “no answer within 5 s”. */
   readonly reason: string
+  /** Of an HTTP answer. */
+  readonly httpStatus?: number
 }
 
 export const success = (reason: string): ProbeResult => ({ result: 'success', reason })

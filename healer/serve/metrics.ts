@@ -44,6 +44,13 @@ export function createHealerMetrics(): HealerMetrics {
     'container',
   ])
   const duration = gauge('postern_healer_probe_duration_seconds', 'Seconds that the last probe took.', ['container'])
+  const status = gauge('postern_healer_probe_http_status_code', 'Status of the last HTTP answer; absent where none came.', [
+    'container',
+  ])
+  const probes = counter('postern_healer_probes_total', 'Probes since the container is watched, by result.', [
+    'container',
+    'result',
+  ])
   const problems = gauge('postern_healer_label_problems', 'Labels of a container that are wrong.', ['container'])
   const watched = gauge('postern_healer_containers', 'Containers that are watched.', [])
   const dockerUp = gauge(
@@ -67,15 +74,17 @@ export function createHealerMetrics(): HealerMetrics {
       if (happening.kind === 'recovered') recoveries.inc({ container })
     },
     async render(view, proxy) {
-      for (const metric of [health, held, success, duration, problems, paused]) metric.reset()
-      for (const { summary, state, problems: wrong, last, pausedUntilMs } of view.containers) {
+      for (const metric of [health, held, success, duration, status, probes, problems, paused]) metric.reset()
+      for (const { summary, state, problems: wrong, last, probes: counts, pausedUntilMs } of view.containers) {
         const container = summary.name
         if (pausedUntilMs !== undefined) paused.set({ container }, 1)
         for (const name of HEALTHS) health.set({ container, health: name }, state.health === name ? 1 : 0)
         if (state.notRestarting) held.set({ container, reason: state.notRestarting }, 1)
         problems.set({ container }, wrong.length)
+        for (const [result, count] of Object.entries(counts)) probes.inc({ container, result }, count)
         if (state.health === 'unknown') continue
         if (last) duration.set({ container }, last.durationMs / 1000)
+        if (last?.httpStatus !== undefined) status.set({ container }, last.httpStatus)
         if (last && last.result !== 'unknown') success.set({ container }, last.result === 'success' ? 1 : 0)
       }
       watched.set(view.containers.length)

@@ -16,7 +16,11 @@ const app = (name: string, labels: Readonly<Record<string, string>>) => ({
 const INCURABLE = { 'healer.path': '/nothing', 'healer.arm': 'immediately', 'healer.retries': '1', 'healer.start_period': '1s' }
 
 await t.test('what no restart heals', { timeout: 390_000 }, async (t) => {
-  const services = { sick: app('sick', INCURABLE), ailing: app('ailing', INCURABLE), frozen: app('frozen', { 'healer.path': '/health' }) }
+  const services = {
+    sick: app('sick', INCURABLE),
+    ailing: app('ailing', INCURABLE),
+    frozen: app('frozen', { 'healer.path': '/health' }),
+  }
   const file = join(t.testdir({ 'override.yaml': '' }), 'override.yaml')
   writeFileSync(file, JSON.stringify({ services: { healer: { environment: { HEALER_TOKEN: TOKEN } }, ...services } }))
   const stack = await bringUp(t, ['proxy', 'healer', 'sample-app', ...Object.keys(services)], { MAX_RESTARTS: '3' }, file)

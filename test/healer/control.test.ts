@@ -58,6 +58,7 @@ async function start(t: Test, { isOff = false, names = ['web', 'db'] } = {}) {
     problems: [],
     probe: '',
     last: undefined,
+    probes: { success: 0, failure: 0, unknown: 0 },
     pausedUntilMs: undefined,
   }))
   const log: { msg: string; container?: string; by?: string; event?: string }[] = []

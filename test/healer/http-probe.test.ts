@@ -8,7 +8,11 @@ import { pattern } from '../../healer/settings/pattern.ts'
 import { startServer } from './support/bench.ts'
 import { CA_FILE, closedPort, httpProbe, listen, readCertificate, saying } from './support/probed.ts'
 
-const probe = (port: number, change: Partial<HttpProbe> = {}) => probeHttp(httpProbe(port, change))
+/** The result and its words. */
+async function probe(port: number, change: Partial<HttpProbe> = {}) {
+  const { result, reason } = await probeHttp(httpProbe(port, change))
+  return { result, reason }
+}
 
 for (const [code, result, reason] of [
   [200, 'success', 'answered 200'],
@@ -20,7 +24,7 @@ for (const [code, result, reason] of [
   await t.test(`${code} is a ${result}`, async (t) => {
     const app = await startServer(t)
     app.status(code)
-    t.same(await probe(app.port), { result, reason })
+    t.same(await probeHttp(httpProbe(app.port)), { result, reason, httpStatus: code })
   })
 }
 

@@ -63,6 +63,12 @@ await t.test('metrics follow what happens', async (t) => {
   t.equal(await value('postern_healer_restarts_total{container="web",outcome="restarted"}'), 1)
   await bench.clock.advance(45_000)
   t.equal(await value('postern_healer_probe_success{container="web"}'), 0)
+  t.equal(await value('postern_healer_probe_http_status_code{container="web"}'), 503)
+  t.equal(await value('postern_healer_probes_total{container="web",result="success"}'), 1)
+  t.ok(((await value('postern_healer_probes_total{container="web",result="failure"}')) ?? 0) >= 4)
+  app.handler = (request) => request.socket.destroy()
+  await bench.clock.advance(45_000)
+  t.equal(await value('postern_healer_probe_http_status_code{container="web"}'), undefined, 'none came')
   t.equal(await value('postern_healer_container_health{container="web",health="healthy"}'), 0)
 })
 
