@@ -1,6 +1,6 @@
 // `npm test`: all tests, those that need a Docker Engine among them where one answers. Says what was not run, and counts.
-// REQUIRE_ENGINE=1 makes a missing Engine a failure. `--unit` runs only what needs neither an Engine nor much time, without
-// coverage. Other arguments are handed to tap instead: `npm test -- test/healer/*.test.ts`.
+// REQUIRE_ENGINE=1 makes a missing Engine a failure. `--unit` runs only what needs neither an Engine nor much time. Other
+// arguments are handed to tap instead: `npm test -- test/healer/*.test.ts`.
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
 /** The exit code. */
 async function runAll(): Promise<number> {
   const withEngine = await engineAnswers()
-  const codes = [await tap('unit', [...UNIT, ...SLOW], COVERAGE)]
+  const codes = [await tap('unit', [...UNIT, ...SLOW])]
   // One at a time: they bring up the composition, whose names and ports there are once on a machine.
   if (withEngine) codes.push(await tap('engine', ['--jobs=1', '--timeout=400', ...ENGINE]))
   count(withEngine ? ['unit', 'engine'] : ['unit'])
@@ -52,23 +52,12 @@ function count(names: readonly string[]): void {
 const UNIT = ['test/*.test.ts', 'test/!(engine|compose)/*.test.ts']
 const SLOW = ['test/compose/*.test.ts']
 const ENGINE = ['test/engine/*.test.ts']
-// Not tap's own coverage, which calls every line covered where the code came through tsx.
-const COVERAGE = [
-  'c8',
-  '--all',
-  '--include=proxy',
-  '--include=healer',
-  '--include=sample-app',
-  '--extension=.ts',
-  '--reporter=text',
-]
-
-/** Runs tap to its end, under the command `around` if there is one, and keeps what it counted as `name`; its exit code. */
-function tap(name: string, args: readonly string[], around: readonly string[] = []): Promise<number> {
+/** Runs tap to its end, and keeps what it counted as `name`; its exit code. */
+function tap(name: string, args: readonly string[]): Promise<number> {
   mkdirSync(RESULTS, { recursive: true })
   const output = process.stdout.isTTY ? [] : ['--reporter=terse']
-  const line = [...around, 'tap', 'run', '--disable-coverage', `--output-file=${RESULTS}/${name}.tap`, ...output, ...args]
-  const child = spawn(line[0] ?? 'tap', line.slice(1), { stdio: 'inherit' })
+  const line = ['run', '--disable-coverage', `--output-file=${RESULTS}/${name}.tap`, ...output, ...args]
+  const child = spawn('tap', line, { stdio: 'inherit' })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => resolve(code ?? 1))

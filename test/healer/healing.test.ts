@@ -52,7 +52,7 @@ await t.test('a container that mends itself below the threshold is not restarted
 })
 
 await t.test('a container that does not answer is restarted', async (t) => {
-  const bench = createBench(t)
+  const bench = createBench(t, { REQUEST_TIMEOUT: '0.2' })
   const app = await startServer(t)
   bench.docker.add('web', app.port)
   await bench.start()

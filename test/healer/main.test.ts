@@ -1,12 +1,11 @@
 // The healer as a program: its command line, its start, its stop.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePort } from '../support/free-port.ts'
 import { builtProgram, plainNode } from '../support/programs.ts'
+import { shortDirectory } from './support/docker-api.ts'
 
 function start(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(...plainNode(builtProgram('healer'), ...args), {
@@ -26,7 +25,7 @@ function start(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
-  return { child, output, said, ended: once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]> }
+  return { child, output, said, ended: once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]> }
 }
 
 await t.test('wrong settings end it with 2 and a sentence for each', async (t) => {
@@ -48,7 +47,7 @@ await t.test('a state directory that is not there ends it with 1 and says what t
 })
 
 await t.test('check ends with 1 where Docker cannot be asked, and with 2 for wrong settings', async (t) => {
-  const env = { DOCKER_HOST: `unix://${t.testdir()}/none.sock`, CHECK_INTERVAL: '7' }
+  const env = { DOCKER_HOST: `unix://${shortDirectory(t)}/none.sock`, CHECK_INTERVAL: '7' }
   const check = start(t, ['check'], env)
   t.same(await check.ended, [1, null])
   t.match(check.output.text, /^Settings of the healer\n {2}CHECK_INTERVAL +7 +environment\n/)
@@ -65,8 +64,7 @@ await t.test('check ends with 1 where Docker cannot be asked, and with 2 for wro
 
 await t.test('without a proxy it runs, says once what is amiss, answers its health check, and stops on SIGTERM', async (t) => {
   // Not `t.testdir()`: the path of a socket has room for 107 bytes.
-  const directory = mkdtempSync(join(tmpdir(), 'postern-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
+  const directory = shortDirectory(t)
   const port = await freePort()
   const env = {
     STATE_DIR: directory,

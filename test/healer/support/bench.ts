@@ -84,7 +84,7 @@ export function createBench(
         docker: await reach(docker),
         clock,
         memory: await openMemory(stateDir, clock, logger),
-        environment: readEnvironment({ REQUEST_TIMEOUT: '0.2', START_PERIOD: '0', ...env }),
+        environment: readEnvironment({ START_PERIOD: '0', ...env }),
         log: logger,
         onHappening: ({ name }, happening) => happenings.push({ name, happening }),
         ownCidrs: () => ['127.0.0.1/8'],
