@@ -1,75 +1,39 @@
-// Which happenings people are told of, in which words. The words say what is known: “restarted” when the Engine did it,
-// “recovered” when a probe saw it.
-import type { Happening } from '../health/happening.ts'
-import { renderDuration } from '../settings/duration.ts'
+// What people are told: plain data, the same for every receiver. An alert is a step of an incident.
+import type { Diagnosis } from '../health/state.ts'
 
-export type Severity = 'recovered' | 'degraded' | 'critical'
+/** `opened`: it has failed often enough. `held`: a restart is due and not made, for a reason that someone should know. */
+export const ALERT_EVENTS = [
+  'opened',
+  'restarted',
+  'restart-failed',
+  'held',
+  'gave-up',
+  'never-healthy',
+  'reminder',
+  'recovered',
+] as const
+export type AlertEvent = (typeof ALERT_EVENTS)[number]
+
+/** PagerDuty's words, from the least to the worst. */
+export const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const
+export type Severity = (typeof SEVERITIES)[number]
 
 export type Alert = {
-  /** What happened, in a word or two: `restarted`, `recovered`, `restart failed`, `gave up`, `never healthy`. */
-  readonly event: string
+  /** Of this alert alone, and the same if it is sent twice: that of the incident, and a number. */
+  readonly id: string
+  /** Of the incident: the same for all its alerts, of no other incident ever. At most 200 characters. */
+  readonly incident: string
+  readonly event: AlertEvent
   readonly severity: Severity
   /** The container's name. */
   readonly container: string
-  /** One or two plain sentences. */
+  /** One or two plain sentences. They may hold what a container answered: nothing in them is to be trusted. */
   readonly message: string
-  /** Milliseconds since 1970. */
+  /** When it happened, and when the incident began; milliseconds since 1970. */
   readonly atMs: number
-}
-
-/** Sends an alert. Never rejects: what cannot be delivered is said in the log. */
-export type Receiver = {
-  readonly send: (alert: Alert) => Promise<void>
-  /** Resolves once all that was sent is delivered or given up. */
-  readonly settled: () => Promise<void>
-}
-
-/** The alert that `happening` calls for, if any. */
-export function alertFor(container: string, happening: Happening, atMs: number): Alert | undefined {
-  const alert = (event: string, severity: Severity, message: string): Alert => ({ event, severity, container, message, atMs })
-  switch (happening.kind) {
-    case 'restarted':
-      return alert(
-        'restarted',
-        'degraded',
-        `${container} failed ${checks(happening.failures)} (${happening.reason}) and was restarted. Whether it is well will be seen by the next probes.`,
-      )
-    case 'recovered':
-      return alert('recovered', 'recovered', recovered(container, happening))
-    case 'restart-failed':
-      return happening.first ? alert('restart failed', 'critical', restartFailed(container, happening)) : undefined
-    case 'gave-up':
-      return alert(
-        'gave up',
-        'critical',
-        `${container} is ill (${happening.reason}), and ${happening.restarts} attempts to restart it have not brought ten healthy minutes; no more are made. Restart or recreate it by hand once it is mended.`,
-      )
-    case 'never-healthy':
-      return alert(
-        'never healthy',
-        'degraded',
-        `${container} has never passed its health check (${happening.reason}). It is not restarted: is the check misconfigured?`,
-      )
-    default:
-      return undefined
-  }
-}
-
-function restartFailed(
-  container: string,
-  { message, attempt, maxRestarts }: Extract<Happening, { kind: 'restart-failed' }>,
-): string {
-  const next =
-    attempt < maxRestarts ? `It is tried again, with growing pauses, up to ${maxRestarts} times.` : 'That was the last attempt.'
-  return `${container} could not be restarted: ${message}. ${next}`
-}
-
-function recovered(container: string, { restarts, afterMs, sinceFailureMs }: Extract<Happening, { kind: 'recovered' }>): string {
-  const since = `${renderDuration(sinceFailureMs)} after its first failed check`
-  if (restarts === 0) return `${container} is healthy again, ${since}.`
-  return `${container} is healthy again: a probe saw it well ${renderDuration(afterMs)} after ${restarts === 1 ? 'the restart' : `restart ${restarts}`}, ${since}.`
-}
-
-function checks(failures: number): string {
-  return failures === 1 ? 'its health check' : `${failures} consecutive health checks`
+  readonly sinceMs: number
+  /** The incident is over. */
+  readonly resolved: boolean
+  /** As it was captured before the last restart, or at the last failure; its times are milliseconds since 1970. */
+  readonly diagnosis?: Diagnosis | undefined
 }
