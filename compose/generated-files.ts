@@ -1,4 +1,6 @@
-// The files of the repository that are made from the code: what machines know of a policy and of the audit log, and the list of operations.
+// The files of the repository that are made from the code: what machines know of a policy and of the audit log, what a webhook is
+// sent, and the list of operations.
+import { renderWebhookJsonSchema } from '../healer/alert/receivers/webhook-body.ts'
 import { renderAuditJsonSchema } from '../proxy/audit/json-schema.ts'
 import { renderPolicyJsonSchema } from '../proxy/policy/json-schema.ts'
 import { CATALOGUE, type Operation, type OperationKind, whyNotServed } from '../proxy/request/catalogue.ts'
@@ -8,6 +10,7 @@ export function renderGeneratedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['policies/policy.schema.json', renderPolicyJsonSchema()],
     ['docs/audit-line.schema.json', renderAuditJsonSchema()],
+    ['docs/webhook.schema.json', renderWebhookJsonSchema()],
     ['docs/operations.md', renderOperations()],
   ])
 }

@@ -109,9 +109,32 @@ export const names: ValueKind<readonly string[]> = {
   },
 }
 
+/** A password in it would be left out without a word by what sends the request. */
 export const httpUrl: ValueKind<string> = {
-  takes: 'an http:// or https:// address',
-  parse: (text) => (/^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? text : undefined),
+  takes: 'an http:// or https:// address without user and password',
+  parse(text) {
+    if (!/^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) || !URL.canParse(text)) return undefined
+    const { username, password } = new URL(text)
+    return username === '' && password === '' ? text : undefined
+  },
+}
+
+/** What PagerDuty calls an integration key. */
+export const routingKey: ValueKind<string> = {
+  takes: 'the 32 letters and digits of an integration key of the Events API v2',
+  parse: (text) => (/^[A-Za-z0-9]{32}$/.test(text) ? text : undefined),
+}
+
+/** What names or proves someone in a header. */
+export const credential: ValueKind<string> = {
+  takes: '1 to 1024 printable ASCII characters without spaces',
+  parse: (text) => (/^[\x21-\x7e]{1,1024}$/.test(text) ? text : undefined),
+}
+
+/** Of a label in Prometheus's and Alertmanager's sense. */
+export const labelValue: ValueKind<string> = {
+  takes: 'a text of 1 to 255 printable characters',
+  parse: (text) => (/^[^\p{C}\p{Zl}\p{Zp}]{1,255}$/u.test(text) ? text : undefined),
 }
 
 /** The path of a socket. */
