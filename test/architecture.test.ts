@@ -109,12 +109,20 @@ await t.test('the page has its rules', async (t) => {
   t.same(rules.programs, ['proxy', 'healer', 'sample-app'])
   t.same(
     rules.pure.map(({ folder }) => folder),
-    ['proxy/request', 'proxy/policy', 'proxy/show', 'proxy/suggest', 'healer/health', 'healer/settings'],
+    [
+      'proxy/request',
+      'proxy/policy',
+      'proxy/show',
+      'proxy/suggest',
+      'healer/health',
+      'healer/settings',
+      'healer/alert/receivers',
+    ],
   )
   t.same(rules.packages, [
     { name: 'dockerode', files: ['healer/docker/dockerode.ts'] },
     { name: 're2js', files: ['healer/settings/pattern.ts'] },
-    { name: 'yaml', files: ['proxy/policy/parse-policy.ts', 'proxy/policy/policy-lines.ts'] },
+    { name: 'yaml', files: ['healer/alert/alerts-file.ts', 'proxy/policy/parse-policy.ts', 'proxy/policy/policy-lines.ts'] },
   ])
   for (const { folder, mayImport } of rules.pure) {
     const reaching = mayImport.filter((name) => name.startsWith('node:') && name !== 'node:crypto')
@@ -179,7 +187,7 @@ await t.test('a made-up violation of each rule is found, however it is written',
     [
       'proxy/serve/x.ts',
       "import { parse } from 'yaml'",
-      'proxy/serve/x.ts imports yaml, which only proxy/policy/parse-policy.ts and proxy/policy/policy-lines.ts knows',
+      'proxy/serve/x.ts imports yaml, which only healer/alert/alerts-file.ts and proxy/policy/parse-policy.ts and proxy/policy/policy-lines.ts knows',
     ],
   ] as const)
     t.same(brokenRules(new Map([[file, text]]), rules), [sentence])

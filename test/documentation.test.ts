@@ -7,11 +7,9 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
 import { parse } from 'yaml'
-import { alertFor } from '../healer/alert/alert.ts'
 import { check } from '../healer/check/check.ts'
 import { explainEnvironment } from '../healer/check/explain-settings.ts'
 import { renderCheck } from '../healer/check/render.ts'
-import type { Happening } from '../healer/health/happening.ts'
 import { NOT_RESTARTING } from '../healer/health/state.ts'
 import { systemClock } from '../healer/loop/clock.ts'
 import { PROBES } from '../healer/probe/probes.ts'
@@ -78,6 +76,7 @@ await t.test('the flags of the healer’s check, and what it says', async (t) =>
     docker,
     environment: readEnvironment(env),
     settings: explainEnvironment(env),
+    receivers: [],
     own: ['172.20.0.5/16'],
     monotonicMs: () => 0,
     runProbe: () => Promise.resolve({ result: 'success', reason: 'answered “+PONG\\r\\n”' }),
@@ -240,20 +239,6 @@ await t.test('the requests that control the healer', async (t) => {
 
 await t.test('the reasons why a restart is not made', async (t) => {
   t.same(firstColumn(healer, 'Health, and why').sort(), [...NOT_RESTARTING].sort())
-})
-
-await t.test('the events that people are told of', async (t) => {
-  const happenings: Happening[] = [
-    { kind: 'restarted', failures: 1, tookMs: 1, reason: '' },
-    { kind: 'recovered', restarts: 1, afterMs: 1, sinceFailureMs: 1 },
-    { kind: 'restart-failed', message: '', attempt: 1, maxRestarts: 1, first: true },
-    { kind: 'gave-up', restarts: 1, reason: '' },
-    { kind: 'never-healthy', reason: '' },
-  ]
-  t.same(
-    firstColumn(healer, 'What people are told'),
-    happenings.map((happening) => alertFor('x', happening, 1)?.event),
-  )
 })
 
 await t.test('the metrics, both ways', async (t) => {

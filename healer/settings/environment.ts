@@ -1,13 +1,16 @@
 // The healer's settings from the environment. Every variable is a row of one table; docs/healer.md is held to it by a test.
 import { readFileSync } from 'node:fs'
+import { asSecret, type Secret } from '../alert/secret.ts'
 import {
   anyText,
   bearerToken,
   type DockerHost,
   dockerHost,
   duration,
+  filePath,
   httpPath,
   httpUrl,
+  routingKey,
   truth,
   unixSocket,
   type ValueKind,
@@ -33,6 +36,13 @@ export const VARIABLES = {
   REQUEST_TIMEOUT: withDefault(duration(100), '5'),
   HEALTH_PATH: withDefault(httpPath, '/health'),
   SLACK_WEBHOOK_URL: { kind: httpUrl, secret: true },
+  PAGERDUTY_ROUTING_KEY: { kind: routingKey, secret: true },
+  ALERTMANAGER_URL: { kind: httpUrl, mayBeEmpty: true },
+  WEBHOOK_URL: { kind: httpUrl, secret: true },
+  WEBHOOK_SECRET: { kind: anyText, secret: true },
+  ALERTS_FILE: { kind: filePath, mayBeEmpty: true },
+  ALERT_COOLDOWN: withDefault(duration(0), '10m'),
+  ALERT_REMINDER: withDefault(duration(0), '4h'),
   DOCKER_HOST: withDefault(dockerHost, 'unix:///var/run/docker.sock'),
   PROXY_METRICS: { kind: unixSocket, mayBeEmpty: true },
   START_PERIOD: withDefault(duration(0), '30'),
@@ -66,7 +76,22 @@ export type Environment = {
   readonly dockerHost: DockerHost
   /** The socket of the proxy's metrics; `undefined`: they are not passed on. */
   readonly proxyMetricsSocket: string | undefined
-  readonly slackWebhookUrl: string | undefined
+  /** Of what kinds people are told, and where: for `loadReceivers`. */
+  readonly alerting: AlertingVariables
+  /** Within so long of an alert of a container, the next is told only if it is critical. */
+  readonly alertCooldownMs: number
+  /** Between two tellings of what lasts; 0: it is told once. */
+  readonly alertReminderMs: number
+}
+
+export type AlertingVariables = {
+  readonly slackWebhookUrl: Secret | undefined
+  readonly pagerdutyRoutingKey: Secret | undefined
+  readonly alertmanagerUrl: string | undefined
+  readonly webhookUrl: Secret | undefined
+  readonly webhookSecret: Secret | undefined
+  /** The file with more of them. */
+  readonly file: string | undefined
 }
 
 /** A variable holds what it does not take. The message names the variable, what it held and what it takes. */
@@ -109,8 +134,19 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     stateDir: required('STATE_DIR', V.STATE_DIR),
     dockerHost: required('DOCKER_HOST', V.DOCKER_HOST),
     proxyMetricsSocket: optional('PROXY_METRICS', V.PROXY_METRICS),
-    slackWebhookUrl: optional('SLACK_WEBHOOK_URL', V.SLACK_WEBHOOK_URL),
+    alerting: {
+      slackWebhookUrl: asSecret(optional('SLACK_WEBHOOK_URL', V.SLACK_WEBHOOK_URL)),
+      pagerdutyRoutingKey: asSecret(optional('PAGERDUTY_ROUTING_KEY', V.PAGERDUTY_ROUTING_KEY)),
+      alertmanagerUrl: optional('ALERTMANAGER_URL', V.ALERTMANAGER_URL),
+      webhookUrl: asSecret(optional('WEBHOOK_URL', V.WEBHOOK_URL)),
+      webhookSecret: asSecret(optional('WEBHOOK_SECRET', V.WEBHOOK_SECRET)),
+      file: optional('ALERTS_FILE', V.ALERTS_FILE),
+    },
+    alertCooldownMs: required('ALERT_COOLDOWN', V.ALERT_COOLDOWN),
+    alertReminderMs: required('ALERT_REMINDER', V.ALERT_REMINDER),
   }
+  const { webhookUrl, webhookSecret } = environment.alerting
+  if (webhookSecret && !webhookUrl) problems.push('WEBHOOK_SECRET has no effect; set WEBHOOK_URL as well')
   if (problems.length > 0) throw new EnvironmentError(problems.join('\n'))
   return environment
 }

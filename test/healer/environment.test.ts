@@ -10,7 +10,9 @@ await t.test('the defaults are the original’s', async (t) => {
     retries: 3,
     timeoutMs: 5000,
     path: '/health',
-    slackWebhookUrl: undefined,
+    alerting: { slackWebhookUrl: undefined, alertmanagerUrl: undefined, file: undefined },
+    alertCooldownMs: 600_000,
+    alertReminderMs: 14_400_000,
     dockerHost: { socketPath: '/var/run/docker.sock' },
     startPeriodMs: 30_000,
     retryIntervalMs: 15_000,
@@ -79,7 +81,37 @@ const wrong: [name: string, value: string, message: string][] = [
     'sixteen letters!',
     'HEALER_TOKEN holds something else; it takes at least 16 letters, digits and -._~+/, such as openssl rand -hex 32 makes',
   ],
-  ['SLACK_WEBHOOK_URL', 'hooks.slack.com/x', 'SLACK_WEBHOOK_URL holds something else; it takes an http:// or https:// address'],
+  [
+    'SLACK_WEBHOOK_URL',
+    'hooks.slack.com/x',
+    'SLACK_WEBHOOK_URL holds something else; it takes an http:// or https:// address without user and password',
+  ],
+  [
+    'WEBHOOK_URL',
+    'https://user:password@a.example',
+    'WEBHOOK_URL holds something else; it takes an http:// or https:// address without user and password',
+  ],
+  [
+    'ALERTMANAGER_URL',
+    'alertmanager:9093',
+    'ALERTMANAGER_URL is “alertmanager:9093”; it takes an http:// or https:// address without user and password, or nothing',
+  ],
+  [
+    'PAGERDUTY_ROUTING_KEY',
+    'short',
+    'PAGERDUTY_ROUTING_KEY holds something else; it takes the 32 letters and digits of an integration key of the Events API v2',
+  ],
+  ['WEBHOOK_SECRET', 'alone', 'WEBHOOK_SECRET has no effect; set WEBHOOK_URL as well'],
+  [
+    'ALERTS_FILE',
+    'alerts.yaml',
+    'ALERTS_FILE is “alerts.yaml”; it takes the absolute path of a file in the healer’s container, or nothing',
+  ],
+  [
+    'ALERT_REMINDER',
+    'never',
+    'ALERT_REMINDER is “never”; it takes a number of seconds or a duration such as 1m30s, at least 0 s and at most 24 h',
+  ],
 ]
 for (const [name, value, message] of wrong) {
   await t.test(`${name}=${value} stops the start with a sentence`, async (t) => {
@@ -99,8 +131,9 @@ await t.test('all that is wrong is said at once', async (t) => {
 
 await t.test('a secret can come from a file, and an empty one is none', async (t) => {
   const directory = t.testdir({ url: 'https://hooks.example/T1\n' })
-  t.match(readEnvironment({ SLACK_WEBHOOK_URL_FILE: join(directory, 'url') }), { slackWebhookUrl: 'https://hooks.example/T1' })
-  t.match(readEnvironment({ SLACK_WEBHOOK_URL: '' }), { slackWebhookUrl: undefined })
+  const { alerting } = readEnvironment({ SLACK_WEBHOOK_URL_FILE: join(directory, 'url') })
+  t.equal(alerting.slackWebhookUrl?.reveal(), 'https://hooks.example/T1')
+  t.equal(readEnvironment({ SLACK_WEBHOOK_URL: '' }).alerting.slackWebhookUrl, undefined)
   t.throws(
     () => readEnvironment({ SLACK_WEBHOOK_URL_FILE: join(directory, 'none') }),
     /SLACK_WEBHOOK_URL_FILE is “.*none”, which cannot be read: ENOENT/,
@@ -109,6 +142,10 @@ await t.test('a secret can come from a file, and an empty one is none', async (t
     () => readEnvironment({ SLACK_WEBHOOK_URL: 'https://a', SLACK_WEBHOOK_URL_FILE: join(directory, 'url') }),
     /set one of them/,
   )
+})
+
+await t.test('how often people are told', async (t) => {
+  t.match(readEnvironment({ ALERT_COOLDOWN: '1h', ALERT_REMINDER: '0' }), { alertCooldownMs: 3_600_000, alertReminderMs: 0 })
 })
 
 await t.test('the token of control is a secret like the others', async (t) => {

@@ -21,11 +21,11 @@ export const alertmanagerSettings = z
   .superRefine(({ username, password, bearer_token: token, labels }, context) => {
     const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
     if (username?.includes(':')) wrong(['username'], 'expected no colon in it')
-    if (username !== undefined && password === undefined) wrong(['username'], 'expected a password beside it')
-    if (password && username === undefined) wrong(['password'], 'expected a username beside it')
-    if (password && token) wrong(['bearer_token'], 'given beside a password; expected one of them')
+    if (username !== undefined && password === undefined) wrong(['password'], 'expected beside a username')
+    if (password && username === undefined) wrong(['username'], 'expected beside a password')
+    if (password && token) wrong(['bearer_token'], 'expected without a password beside it')
     for (const name of Object.keys(labels ?? {})) {
-      if (OWN_LABELS.includes(name)) wrong(['labels', name], 'set by Postern itself; expected another name')
+      if (OWN_LABELS.includes(name)) wrong(['labels', name], 'expected a label that Postern does not set itself')
       else if (!/^[a-zA-Z_][a-zA-Z0-9_]{0,127}$/.test(name))
         wrong(['labels'], 'expected names of letters, digits and _, not beginning with a digit')
     }

@@ -34,7 +34,11 @@ export const webhookSettings = z
   .superRefine(({ headers = {} }, context) => {
     for (const name of Object.keys(headers)) {
       if (OWN_HEADERS.includes(name.toLowerCase()))
-        context.addIssue({ code: 'custom', path: ['headers', name], message: 'set by Postern itself; expected another name' })
+        context.addIssue({
+          code: 'custom',
+          path: ['headers', name],
+          message: 'expected a header that Postern does not set itself',
+        })
       else if (!/^[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/i.test(name))
         context.addIssue({ code: 'custom', path: ['headers'], message: 'expected names of HTTP headers' })
     }
