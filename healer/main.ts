@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net'
 import { Command } from 'commander'
 import { pino } from 'pino'
 import { request } from 'undici'
+import { loadReceivers } from './alert/load-receivers.ts'
 import { check } from './check/check.ts'
 import { explainEnvironment } from './check/explain-settings.ts'
 import { renderCheck } from './check/render.ts'
@@ -45,6 +46,7 @@ program
       docker: connectDocker(environment.dockerHost),
       environment,
       settings: explainEnvironment(process.env),
+      receivers: loadReceivers(environment.alerting),
       own: readOwnCidrs(),
       monotonicMs: systemClock.monotonicMs,
       runProbe: probe ? runProbe : undefined,

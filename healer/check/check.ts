@@ -1,4 +1,5 @@
 // Looks once at every container that opted in, as `run` would, and gathers what a person wants to know of it. Changes nothing.
+import type { Receiver } from '../alert/receiver.ts'
 import { type ContainerDetail, type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
 import { chooseProbe, type Surroundings } from '../probe/choose.ts'
 import { describeProbe, type Probe } from '../probe/probes.ts'
@@ -23,11 +24,15 @@ export type CheckedContainer = {
   readonly problems: readonly string[]
 }
 
+/** Who is told, and of which events. */
+export type CheckedReceiver = Pick<Receiver, 'name' | 'events'>
+
 export type CheckReport = {
   /** Docker could be asked, and there is no problem. What the probes found does not matter. */
   readonly ok: boolean
   /** The healer's own. */
   readonly settings: readonly Explained[]
+  readonly receivers: readonly CheckedReceiver[]
   readonly docker: { readonly reachable: boolean; readonly message: string }
   readonly containers: readonly CheckedContainer[]
 }
@@ -37,6 +42,7 @@ export type CheckOptions = {
   readonly environment: Environment
   /** The same, explained. */
   readonly settings: readonly Explained[]
+  readonly receivers: readonly Receiver[]
   readonly own: Surroundings['own']
   readonly monotonicMs: () => number
   /** Probes once; `undefined`: nothing is probed. */
@@ -45,6 +51,7 @@ export type CheckOptions = {
 
 export async function check(options: CheckOptions): Promise<CheckReport> {
   const { settings } = options
+  const receivers = options.receivers.map(({ name, events }) => ({ name, events }))
   try {
     const all = await options.docker.list()
     const checked = await Promise.all(all.map((summary) => checkContainer(summary, all, options)))
@@ -52,10 +59,10 @@ export async function check(options: CheckOptions): Promise<CheckReport> {
       .filter((container) => container !== undefined)
       .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
     const ok = containers.every(({ problems }) => problems.length === 0)
-    return { ok, settings, docker: { reachable: true, message: 'ok' }, containers }
+    return { ok, settings, receivers, docker: { reachable: true, message: 'ok' }, containers }
   } catch (error) {
     if (!(error instanceof DockerError)) throw error
-    return { ok: false, settings, docker: { reachable: false, message: error.message }, containers: [] }
+    return { ok: false, settings, receivers, docker: { reachable: false, message: error.message }, containers: [] }
   }
 }
 

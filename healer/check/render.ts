@@ -4,13 +4,27 @@ import type { CheckedContainer, CheckReport } from './check.ts'
 import type { Explained } from './explain-settings.ts'
 
 /** Ends with a line feed. */
-export function renderCheck({ ok, settings, docker, containers }: CheckReport): string {
+export function renderCheck({ ok, settings, receivers, docker, containers }: CheckReport): string {
   const found = docker.reachable ? containers.flatMap((container) => ['', ...renderContainer(container)]) : []
-  const lines = ['Settings of the healer', ...renderSettings(settings), '', opening(docker, containers.length), ...found]
+  const lines = [
+    'Settings of the healer',
+    ...renderSettings(settings),
+    '',
+    ...renderReceivers(receivers),
+    '',
+    opening(docker, containers.length),
+    ...found,
+  ]
   const wrong = containers.reduce((sum, { problems }) => sum + problems.length, 0)
   if (ok) lines.push('', 'Nothing is wrong.')
   else if (docker.reachable) lines.push('', wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`)
   return `${lines.map(printable).join('\n')}\n`
+}
+
+function renderReceivers(receivers: CheckReport['receivers']): string[] {
+  if (receivers.length === 0) return ['Nobody is told: no receiver of alerts is set; docs/alerts.md says how']
+  const width = Math.max(...receivers.map(({ name }) => name.length))
+  return ['Receivers of alerts', ...receivers.map(({ name, events }) => `  ${name.padEnd(width)}  ${events.join(' ')}`)]
 }
 
 function opening({ reachable, message }: CheckReport['docker'], count: number): string {

@@ -83,6 +83,7 @@ await t.test('probes on real networks', { timeout: 240_000 }, async (t) => {
       docker: connectDocker(environment.dockerHost),
       environment,
       settings: explainEnvironment(ENV),
+      receivers: [],
       own,
       monotonicMs: () => performance.now(),
       runProbe,

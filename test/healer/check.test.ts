@@ -1,5 +1,7 @@
 // `check`: what a person is told of the settings, of each container that opted in, and of what is wrong.
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { loadReceivers } from '../../healer/alert/load-receivers.ts'
 import { type CheckOptions, check } from '../../healer/check/check.ts'
 import { explainEnvironment } from '../../healer/check/explain-settings.ts'
 import { renderCheck } from '../../healer/check/render.ts'
@@ -16,6 +18,7 @@ function setUp(env: NodeJS.ProcessEnv = {}) {
     docker,
     environment: readEnvironment(env),
     settings: explainEnvironment(env),
+    receivers: loadReceivers(readEnvironment(env).alerting),
     own: ['127.0.0.1/8'],
     monotonicMs: () => 0,
     runProbe,
@@ -146,6 +149,26 @@ await t.test('no secret is shown: neither the webhook nor the value of a header'
   t.notMatch(text, /hunter2/)
   t.match(text, /^ {2}SLACK_WEBHOOK_URL +\(not shown\) +environment$/m)
   t.match(text, /^ {2}headers\.Authorization +\(not shown\) +healer\.headers\.Authorization$/m)
+})
+
+await t.test('who is told of what, and that nobody is', async (t) => {
+  const nobody = await setUp().run()
+  t.same(nobody.receivers, [])
+  t.match(renderCheck(nobody), /^Nobody is told: no receiver of alerts is set; docs\/alerts\.md says how$/m)
+  const ALERTS_FILE = join(
+    t.testdir({
+      'a.yaml': 'receivers: [{ slack: { webhook_url: "https://s.example/hunter2" }, name: on-call, events: [gave-up] }]',
+    }),
+    'a.yaml',
+  )
+  const report = await setUp({ ALERTS_FILE, ALERTMANAGER_URL: 'http://alertmanager:9093' }).run()
+  t.same(report.receivers.at(-1), { name: 'on-call', events: ['gave-up'] })
+  const text = renderCheck(report)
+  t.match(
+    text,
+    'Receivers of alerts\n  alertmanager  restarted restart-failed held gave-up never-healthy reminder recovered\n  on-call       gave-up\n',
+  )
+  t.notMatch(text + JSON.stringify(report), /hunter2/)
 })
 
 await t.test('the environment’s settings, each with its source', async (t) => {

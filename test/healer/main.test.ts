@@ -60,6 +60,10 @@ await t.test('check ends with 1 where Docker cannot be asked, and with 2 for wro
   const wrong = start(t, ['check', '--no-probe'], { ...env, CHECK_INTERVAL: 'x' })
   t.same(await wrong.ended, [2, null])
   t.match(wrong.output.text, /^postern-healer: CHECK_INTERVAL is “x”/)
+
+  const untold = start(t, ['check', '--no-probe'], { ...env, ALERTS_FILE: '/none.yaml' })
+  t.same(await untold.ended, [2, null])
+  t.equal(untold.output.text, 'postern-healer: ALERTS_FILE is “/none.yaml”, which cannot be read: ENOENT\n')
 })
 
 await t.test('without a proxy it runs, says once what is amiss, answers its health check, and stops on SIGTERM', async (t) => {
