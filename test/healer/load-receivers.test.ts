@@ -1,8 +1,9 @@
 // The receivers of alerts that the environment and ALERTS_FILE set together, with the names that they get.
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t from 'tap'
 import { loadReceivers } from '../../healer/alert/load-receivers.ts'
-import { DEFAULT_EVENTS } from '../../healer/alert/receivers.ts'
+import { DEFAULT_EVENTS, namesMatcher } from '../../healer/alert/receivers.ts'
 import { EnvironmentError, readEnvironment } from '../../healer/settings/environment.ts'
 import { alertOf, SINCE_MS } from './support/alerts.ts'
 
@@ -70,6 +71,18 @@ receivers:
   const ALERTS_FILE = join(t.testdir({ 'alerts.yaml': text }), 'alerts.yaml')
   t.same(names({ ALERTS_FILE }), ['slack', 'ops', 'slack-3', 'pagerduty', 'slack-2'])
   t.same(names({ ...EVERY_KIND, ALERTS_FILE }).slice(4), ['slack-3', 'ops', 'slack-4', 'pagerduty-2', 'slack-2'])
+})
+
+await t.test('a star stands for any run of characters, and everything else for itself', async (t) => {
+  const characters = fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), maxLength: 8 })
+  fc.assert(
+    fc.property(characters, fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 12 }), (pattern, name) => {
+      const expected = new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
+      return namesMatcher([pattern])(name) === expected.test(name)
+    }),
+  )
+  t.ok(namesMatcher(['x', 'web'])('web'))
+  t.notOk(namesMatcher(['web'])('web-2'))
 })
 
 await t.test('a file that cannot be read, or with mistakes, stops the start with a sentence for each', async (t) => {
