@@ -78,7 +78,7 @@ export type Environment = {
   readonly proxyMetricsSocket: string | undefined
   /** Of what kinds people are told, and where: for `loadReceivers`. */
   readonly alerting: AlertingVariables
-  /** Within so long of an alert of a container, the next is told only if it is critical. */
+  /** Within so long of an alert of a container, its next incident is told only if it is critical. */
   readonly alertCooldownMs: number
   /** Between two tellings of what lasts; 0: it is told once. */
   readonly alertReminderMs: number

@@ -24,7 +24,7 @@ await t.test('an alert has labels that say which container, and annotations that
         description: 'web failed 3 consecutive health checks (answered 503) and was restarted.',
         event: 'restarted',
         severity: 'warning',
-        incident: 'web-1767268800-1',
+        incident: 'postern/web/3f9c0a5d2b71/1767268800000',
         status: 'running',
         exit_code: '137',
         oom_killed: 'true',

@@ -15,7 +15,7 @@ await t.test('an alert is triggered with what was found', async (t) => {
   t.equal(pagerduty.request([alertOf('restarted')], SINCE_MS).url, 'https://events.pagerduty.com/v2/enqueue')
   t.same(render(alertOf('restarted')), {
     routing_key: KEY,
-    dedup_key: 'web-1767268800-1',
+    dedup_key: 'postern/web/3f9c0a5d2b71/1767268800000',
     event_action: 'trigger',
     client: 'Postern',
     payload: {
@@ -43,7 +43,11 @@ await t.test('an alert is triggered with what was found', async (t) => {
 })
 
 await t.test('it is resolved under the same key, and by nothing else', async (t) => {
-  t.same(render(alertOf('recovered')), { routing_key: KEY, dedup_key: 'web-1767268800-1', event_action: 'resolve' })
+  t.same(render(alertOf('recovered')), {
+    routing_key: KEY,
+    dedup_key: 'postern/web/3f9c0a5d2b71/1767268800000',
+    event_action: 'resolve',
+  })
   t.same(
     ALL_EVENTS.filter((alert) => render(alert).event_action === 'resolve').map(({ event }) => event),
     ['recovered'],
@@ -51,7 +55,7 @@ await t.test('it is resolved under the same key, and by nothing else', async (t)
 })
 
 await t.test('a reminder triggers again, under the same key', async (t) => {
-  t.match(render(alertOf('reminder')), { event_action: 'trigger', dedup_key: 'web-1767268800-1' })
+  t.match(render(alertOf('reminder')), { event_action: 'trigger', dedup_key: 'postern/web/3f9c0a5d2b71/1767268800000' })
 })
 
 await t.test('restarted is a warning, a failed restart an error, giving up critical', async (t) => {

@@ -215,7 +215,10 @@ for (const [name, { receiver, secrets, schema, told }] of Object.entries(KINDS))
       keys.map((told) => told?.resolved),
       ALL_EVENTS.map(({ resolved }) => resolved),
     )
-    t.notSame(tell(alertOf('restarted', { incident: 'db-1-1', container: 'db' }))?.key, keys[0]?.key)
+    t.notSame(
+      tell(alertOf('restarted', { incident: 'postern/db/0a5d2b713f9c/1767268800000', container: 'db' }))?.key,
+      keys[0]?.key,
+    )
   })
 
   await t.test(`${name}: hostile words change no key`, async (t) => {

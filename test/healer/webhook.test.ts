@@ -18,8 +18,8 @@ await t.test('alerts are JSON with times as RFC 3339', async (t) => {
     version: 1,
     alerts: [
       {
-        id: 'web-1767268800-1/1',
-        incident: 'web-1767268800-1',
+        id: 'postern/web/3f9c0a5d2b71/1767268800000/1',
+        incident: 'postern/web/3f9c0a5d2b71/1767268800000',
         event: 'restarted',
         severity: 'warning',
         container: 'web',

@@ -17,8 +17,8 @@ export const SINCE_MS = Date.UTC(2026, 0, 1, 12)
 /** An alert of an incident that began at noon, a minute later. */
 export function alertOf(event: AlertEvent, change: Partial<Alert> = {}): Alert {
   return {
-    id: `web-1767268800-1/${ALERT_EVENTS.indexOf(event)}`,
-    incident: 'web-1767268800-1',
+    id: `postern/web/3f9c0a5d2b71/1767268800000/${ALERT_EVENTS.indexOf(event)}`,
+    incident: 'postern/web/3f9c0a5d2b71/1767268800000',
     event,
     severity: SEVERITY[event],
     container: 'web',
