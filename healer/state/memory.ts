@@ -1,14 +1,14 @@
 // What outlives the healer, in one small file: which probes have succeeded before, what past restarts weigh, the incident that is
 // open, and who is paused. On the healer's monotonic clock in memory, as times of day in the file.
 import { createHash } from 'node:crypto'
-import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import writeFileAtomic from 'write-file-atomic'
 import { z } from 'zod'
 import type { ContainerSummary } from '../docker/docker.ts'
 import { type Escalation, type Incident, NO_ESCALATION } from '../health/state.ts'
 import type { Clock } from '../loop/clock.ts'
+import { createStateWriter, loadState } from './state-file.ts'
+import { toMonotonicMs, toPastMs, toWallTime } from './times.ts'
 
 export type Remembered = {
   readonly armed: boolean
@@ -47,7 +47,11 @@ const entrySchema = z.strictObject({
 })
 /** Version 1 had neither incidents nor pauses, and is otherwise the same. */
 const fileSchema = z.strictObject({ version: z.literal([1, VERSION]), containers: z.record(z.string(), entrySchema) })
-const newerSchema = z.object({ version: z.int().min(VERSION + 1) })
+const FORMAT = {
+  schema: fileSchema,
+  version: VERSION,
+  whenSetAside: 'no container is paused any more, and every probe must succeed once before its container is restarted',
+}
 type Entry = z.infer<typeof entrySchema>
 
 /** The most containers that are remembered; the longest unchanged are forgotten first. */
@@ -56,26 +60,11 @@ const MAX_ENTRIES = 2000
 /** Opens the memory in `directory`. A file that cannot be understood is set aside. Rejects where the directory cannot be written. */
 export async function openMemory(directory: string, clock: Clock, log: Logger): Promise<Memory> {
   const file = join(directory, 'healer.json')
-  const entries = await load(file, log)
-  const save = () =>
-    writeFileAtomic(file, `${JSON.stringify({ version: VERSION, containers: Object.fromEntries(entries) }, null, 1)}\n`, {
-      mode: 0o640,
-    })
+  const stored = await loadState(file, FORMAT, log)
+  const entries = new Map(Object.entries(stored?.containers ?? {}))
+  const content = () => ({ version: VERSION, containers: Object.fromEntries(entries) })
+  const { save, saveSoon } = createStateWriter(file, content, log)
   await save()
-
-  let queued: Promise<void> | undefined
-  let writing: Promise<void> = Promise.resolve()
-  /** Many changes in one turn make one write. */
-  const saveSoon = (): Promise<void> => {
-    queued ??= writing.then(async () => {
-      queued = undefined
-      writing = save().catch((error: unknown) =>
-        log.error({ err: error }, `${file} cannot be written; after a restart the healer would not know what it knows now`),
-      )
-      await writing
-    })
-    return queued
-  }
   return {
     recall(container) {
       const entry = entries.get(container.name)
@@ -91,33 +80,6 @@ export async function openMemory(directory: string, clock: Clock, log: Logger): 
       for (const name of [...entries.keys()].slice(0, Math.max(0, entries.size - MAX_ENTRIES))) entries.delete(name)
       return saveSoon()
     },
-  }
-}
-
-async function load(file: string, log: Logger): Promise<Map<string, Entry>> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (text === undefined) return new Map()
-  const json = parseJson(text)
-  const parsed = fileSchema.safeParse(json)
-  if (parsed.success) return new Map(Object.entries(parsed.data.containers))
-  const isNewer = newerSchema.safeParse(json).success
-  const aside = `${file}.${isNewer ? 'newer' : 'damaged'}`
-  await rename(file, aside)
-  log.error(
-    `${file} ${isNewer ? 'was written by a newer healer' : 'cannot be understood'} and was set aside as ${aside}; no container is paused any more, and every probe must succeed once before its container is restarted`,
-  )
-  return new Map()
-}
-
-/** `undefined`: it is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 
@@ -144,13 +106,11 @@ function toStored({ sinceMs, restarts, failedToStart, toldFailed }: Incident, cl
 function recallRun(entry: Entry | undefined, id: string, clock: Clock): Pick<Remembered, 'escalation' | 'incident'> {
   if (entry?.id !== id) return { escalation: NO_ESCALATION }
   const { restarts, lastRestartAt, gaveUp, incident } = entry
-  /** A clock that was set back meanwhile does not put it into the future. */
-  const past = (wallTime: string) => Math.min(clock.monotonicMs(), toMonotonicMs(wallTime, clock))
-  const lastRestartMs = lastRestartAt === undefined ? undefined : past(lastRestartAt)
+  const lastRestartMs = lastRestartAt === undefined ? undefined : toPastMs(lastRestartAt, clock)
   const escalation = restarts > 0 || gaveUp ? { restarts, lastRestartMs, gaveUp } : NO_ESCALATION
   if (!incident) return { escalation }
   const { since, ...rest } = incident
-  return { escalation, incident: { sinceMs: past(since), ...rest } }
+  return { escalation, incident: { sinceMs: toPastMs(since, clock), ...rest } }
 }
 
 /** A pause goes by the name, so that a container can be recreated during it. One that is over is none. */
@@ -158,14 +118,6 @@ function recallPause(entry: Entry | undefined, clock: Clock): Pick<Remembered, '
   if (entry?.pausedUntil === undefined) return {}
   const pausedUntilMs = entry.pausedUntil === FOREVER ? Number.POSITIVE_INFINITY : toMonotonicMs(entry.pausedUntil, clock)
   return pausedUntilMs > clock.monotonicMs() ? { pausedUntilMs } : {}
-}
-
-function toWallTime(monotonicMs: number, clock: Clock): string {
-  return new Date(clock.wallMs() - (clock.monotonicMs() - monotonicMs)).toISOString()
-}
-
-function toMonotonicMs(wallTime: string, clock: Clock): number {
-  return clock.monotonicMs() + (Date.parse(wallTime) - clock.wallMs())
 }
 
 /** A container remade from the same image with the same settings is the same program. */

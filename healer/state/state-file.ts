@@ -1,0 +1,67 @@
+// A small file of state: written as a whole or not at all, read strictly. What cannot be understood is set aside and said,
+// never believed in part, never overwritten.
+import { readFile, rename } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import writeFileAtomic from 'write-file-atomic'
+import { z } from 'zod'
+
+export type StateFormat<T> = {
+  readonly schema: z.ZodType<T>
+  /** The newest version that is known here. */
+  readonly version: number
+  /** What it means that the file was set aside, for the log. */
+  readonly whenSetAside: string
+}
+
+/** What `file` holds; `undefined` where there is none, or where it was set aside. Rejects where it cannot be read. */
+export async function loadState<T>(file: string, format: StateFormat<T>, log: Logger): Promise<T | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) return undefined
+  const json = parseJson(text)
+  const parsed = format.schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const isNewer = z.object({ version: z.int().min(format.version + 1) }).safeParse(json).success
+  const aside = `${file}.${isNewer ? 'newer' : 'damaged'}`
+  await rename(file, aside)
+  log.error(
+    `${file} ${isNewer ? 'was written by a newer healer' : 'cannot be understood'} and was set aside as ${aside}; ${format.whenSetAside}`,
+  )
+  return undefined
+}
+
+export type StateWriter = {
+  /** Writes now; rejects where that fails. */
+  readonly save: () => Promise<void>
+  /** Many changes in one turn make one write. Resolves once it is on the disk, or once it was said in the log that it is not. */
+  readonly saveSoon: () => Promise<void>
+}
+
+/** `content`: what the file is to hold, asked at each write. */
+export function createStateWriter(file: string, content: () => object, log: Logger): StateWriter {
+  const save = () => writeFileAtomic(file, `${JSON.stringify(content(), null, 1)}\n`, { mode: 0o640 })
+  let queued: Promise<void> | undefined
+  let writing: Promise<void> = Promise.resolve()
+  const saveSoon = (): Promise<void> => {
+    queued ??= writing.then(async () => {
+      queued = undefined
+      writing = save().catch((error: unknown) =>
+        log.error({ err: error }, `${file} cannot be written; after a restart the healer would not know what it knows now`),
+      )
+      await writing
+    })
+    return queued
+  }
+  return { save, saveSoon }
+}
+
+/** `undefined`: it is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
