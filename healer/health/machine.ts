@@ -255,7 +255,7 @@ function considerRestart(state: HealthState, nowMs: number, settings: Judging): 
   if (escalation.restarts >= settings.maxRestarts) {
     return {
       state: { ...state, escalation: { ...escalation, gaveUp: true }, notRestarting: 'gave-up' },
-      effects: [REMEMBER, say({ kind: 'gave-up', restarts: escalation.restarts, reason: state.reason })],
+      effects: [say({ kind: 'gave-up', restarts: escalation.restarts, reason: state.reason }), REMEMBER],
     }
   }
   const backoffEndsMs =
@@ -312,7 +312,8 @@ function endRestart(state: HealthState, ended: RestartOutcome, nowMs: number, se
       const opened: HealthState = { ...state, status: 'running', incident: { ...incident, restarts: incident.restarts + 1 } }
       return {
         state: { ...beginRun(opened, ended.run), escalation: { ...escalation, lastRestartMs: nowMs } },
-        effects: [REMEMBER, say({ kind: 'restarted', failures: state.failures, tookMs: ended.tookMs, reason: state.reason })],
+        // Told first: a healer that dies in between has told it, once.
+        effects: [say({ kind: 'restarted', failures: state.failures, tookMs: ended.tookMs, reason: state.reason }), REMEMBER],
       }
     }
     case 'failed': {
@@ -327,7 +328,7 @@ function endRestart(state: HealthState, ended: RestartOutcome, nowMs: number, se
           incident: { ...incident, failedToStart: ended.status === 'exited', toldFailed: true },
           notRestarting: undefined,
         },
-        effects: [REMEMBER, say({ kind: 'restart-failed', ...told })],
+        effects: [say({ kind: 'restart-failed', ...told }), REMEMBER],
       }
     }
     case 'waits': {

@@ -5,6 +5,7 @@ import pLimit from 'p-limit'
 import type { Logger } from 'pino'
 import { type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
 import { describe, type Happening } from '../health/happening.ts'
+import type { HealthState } from '../health/state.ts'
 import type { Cidr } from '../probe/address.ts'
 import type { Control, ControlResult } from '../serve/control.ts'
 import type { Environment } from '../settings/environment.ts'
@@ -19,8 +20,10 @@ export type HealerOptions = {
   readonly memory: Memory
   readonly environment: Environment
   readonly log: Logger
-  /** Called for everything that happens to a container, after it was logged. */
-  readonly onHappening: (container: ContainerSummary, happening: Happening) => void
+  /** Called for everything that happens to a container, after it was logged. The container's watcher waits for it. */
+  readonly onHappening: (container: ContainerSummary, happening: Happening, state: HealthState) => Promise<void>
+  /** Called with the names of all containers that opted in, each time that they were listed. */
+  readonly onListed?: (names: readonly string[]) => void
   /** The healer's own interfaces; tests pass others. */
   readonly ownCidrs?: () => readonly Cidr[]
 }
@@ -82,10 +85,10 @@ export function createHealer(options: HealerOptions): Healer {
         gates,
         phase,
         objection: (settings, state, paused) => circumstances.objection(watcher.summary, settings, state, paused),
-        report: (name, happening) => {
+        report: (name, happening, state) => {
           const { level, message } = describe(name, happening)
           log[level]({ container: name, event: happening.kind }, message)
-          options.onHappening(watcher.summary, happening)
+          return options.onHappening(watcher.summary, happening, state)
         },
         publish: (watched) => {
           watcher.watched = watched
@@ -112,6 +115,7 @@ export function createHealer(options: HealerOptions): Healer {
       if (watcher) watcher.summary = summary
     }
     circumstances.listed(containers)
+    options.onListed?.(containers.map(({ name }) => name))
     // Those that are found together are spread over the interval from their second look on.
     for (const [i, summary] of unknown.entries()) startWatching(summary, (i + 1) / unknown.length)
     const present = new Set(containers.map(({ id }) => id))

@@ -42,7 +42,8 @@ export type WatchOptions = {
   readonly surroundings: () => Surroundings
   /** Lists anew: after a restart a container may have another address. */
   readonly refresh: () => Promise<void>
-  readonly report: (name: string, happening: Happening) => void
+  /** Resolves once whoever is to know of it will, whatever becomes of the healer. */
+  readonly report: (name: string, happening: Happening, state: HealthState) => Promise<void>
   /** Called after every look. */
   readonly publish: (watched: WatchedContainer) => void
   /** Why its surroundings forbid a restart at this moment. */
@@ -106,7 +107,7 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   const carryOut = async (effect: Effect): Promise<void> => {
     switch (effect.type) {
       case 'say':
-        return report(options.summary().name, effect.happening)
+        return report(options.summary().name, effect.happening, state)
       case 'remember':
         return remember()
       case 'restart': {

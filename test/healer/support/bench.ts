@@ -86,7 +86,9 @@ export function createBench(
         memory: await openMemory(stateDir, clock, logger),
         environment: readEnvironment({ START_PERIOD: '0', ...env }),
         log: logger,
-        onHappening: ({ name }, happening) => happenings.push({ name, happening }),
+        async onHappening({ name }, happening) {
+          happenings.push({ name, happening })
+        },
         ownCidrs: () => ['127.0.0.1/8'],
       })
       running = healer.run(stopping.signal)
