@@ -19,13 +19,14 @@ const MAX_RETRY_AFTER_MS = 3_600_000
 /** Client errors that say nothing of the request itself. */
 const PASSING = [408, 425, 429]
 
-export const deliver: Deliver = async (sent) => {
+/** Takes no longer than `timeoutMs`, the answer's body included. */
+export async function deliver(sent: AlertRequest, timeoutMs = TIMEOUT_MS): Promise<Delivery> {
   try {
     const { statusCode, headers, body } = await request(sent.url, {
       method: 'POST',
       headers: sent.headers,
       body: sent.body,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     })
     const text = await readStart(body)
     const answer = `it answered ${statusCode}${detail(text, sent)}`
@@ -36,7 +37,7 @@ export const deliver: Deliver = async (sent) => {
     return { outcome: 'later', answer, ...(afterMs === undefined ? {} : { afterMs }) }
   } catch (error) {
     const { code, name, cause } = error as NodeJS.ErrnoException & { cause?: { code?: string } }
-    const why = name === 'TimeoutError' ? `no answer within ${TIMEOUT_MS / 1000} s` : (code ?? cause?.code ?? name)
+    const why = name === 'TimeoutError' ? `no answer within ${timeoutMs / 1000} s` : (code ?? cause?.code ?? name)
     return { outcome: 'later', answer: `it cannot be reached (${why})` }
   }
 }
