@@ -4,7 +4,9 @@ import { isIPv6 } from 'node:net'
 import { Command } from 'commander'
 import { pino } from 'pino'
 import { request } from 'undici'
+import { deliver } from './alert/deliver.ts'
 import { loadReceivers } from './alert/load-receivers.ts'
+import { renderTested, testReceivers } from './alert/test-alert.ts'
 import { check } from './check/check.ts'
 import { explainEnvironment } from './check/explain-settings.ts'
 import { renderCheck } from './check/render.ts'
@@ -53,6 +55,17 @@ program
     })
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : renderCheck(report))
     process.exitCode = report.ok ? 0 : EXIT_FAILED
+  })
+
+program
+  .command('test-alert')
+  .description('send one alert to each receiver, and its end, and say what each answered')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { readonly json?: true }) => {
+    const receivers = loadReceivers(readEnvironment(process.env).alerting)
+    const tested = await testReceivers(receivers, deliver, systemClock.wallMs())
+    process.stdout.write(json ? `${JSON.stringify(tested, null, 2)}\n` : renderTested(tested))
+    process.exitCode = tested.length > 0 && tested.every(({ outcome }) => outcome === 'delivered') ? 0 : EXIT_FAILED
   })
 
 program

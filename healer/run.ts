@@ -1,8 +1,10 @@
 // Brings the healer's parts together and runs them until a signal asks to stop.
 import { serve } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { alertFor, type Receiver } from './alert/alert.ts'
-import { createSlack } from './alert/slack.ts'
+import { deliver } from './alert/deliver.ts'
+import { loadReceivers } from './alert/load-receivers.ts'
+import { openNotifier } from './alert/notifier.ts'
+import type { Receiver } from './alert/receiver.ts'
 import { connectDocker } from './docker/dockerode.ts'
 import { systemClock } from './loop/clock.ts'
 import { createHealer } from './loop/healer.ts'
@@ -28,28 +30,39 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
   }
   const clock = systemClock
   const metrics = createHealerMetrics()
-  const receivers = createReceivers(environment, log)
-  const memory = await openMemory(environment.stateDir, clock, log).catch((error: NodeJS.ErrnoException) => {
+  const receivers = loadReceivers(environment.alerting)
+  sayReceivers(receivers, log)
+  const unwritable = (error: NodeJS.ErrnoException) => {
     throw new Error(
       `STATE_DIR is “${environment.stateDir}”, which cannot be written (${error.code ?? error.message}); create it for this user, or set STATE_DIR`,
     )
-  })
+  }
+  const memory = await openMemory(environment.stateDir, clock, log).catch(unwritable)
+  const notifier = await openNotifier({
+    ...{ receivers, clock, log, deliver },
+    stateDir: environment.stateDir,
+    cooldownMs: environment.alertCooldownMs,
+    reminderMs: environment.alertReminderMs,
+    random: Math.random,
+    count: metrics.told,
+  }).catch(unwritable)
   const healer = createHealer({
     docker: connectDocker(environment.dockerHost),
     clock,
     memory,
     environment,
     log,
-    onHappening({ name }, happening) {
-      metrics.happened(name, happening)
-      const alert = alertFor(name, happening, clock.wallMs())
-      if (alert) for (const receiver of receivers) void receiver.send(alert)
+    onHappening(container, happening, state) {
+      metrics.happened(container.name, happening)
+      return notifier.happened(container, happening, state)
     },
+    onListed: (names) => void notifier.listed(names),
   })
   const app = createApp({
     view: healer.view,
     metrics,
     proxyMetrics: createProxyMetrics(environment, log),
+    alerts: notifier.view,
     control: { control: healer.control, token: environment.token, clock, log },
     maxLoopAgeMs: 3 * environment.intervalMs + 30_000,
   })
@@ -57,11 +70,14 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
   log.info(
     `Health monitor started — interval=${renderDuration(environment.intervalMs)}, threshold=${environment.retries} failures, status page on port ${environment.port}${environment.dryRun ? ', DRY RUN: nothing is restarted' : ''}`,
   )
+  const ending = new AbortController()
+  const told = notifier.run(ending.signal)
   const ran = healer.run(stopping.signal)
   await Promise.race([aborted(stopping.signal), ran])
   // A restart that is under way is the Engine's to finish; nobody waits for it here.
   await within(STOP_TIMEOUT_MS / 2, ran)
-  await within(STOP_TIMEOUT_MS / 2, Promise.all(receivers.map((receiver) => receiver.settled())))
+  ending.abort()
+  await within(STOP_TIMEOUT_MS / 2, told)
   server.close()
   log.info('stopped')
 }
@@ -73,10 +89,11 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-function createReceivers({ slackWebhookUrl }: Environment, log: Logger): readonly Receiver[] {
-  if (slackWebhookUrl !== undefined) return [createSlack({ url: slackWebhookUrl, log })]
-  log.info('SLACK_WEBHOOK_URL is not set: nobody is told on Slack')
-  return []
+function sayReceivers(receivers: readonly Receiver[], log: Logger): void {
+  const names = receivers.map(({ name }) => name).join(', ')
+  log.info(
+    names === '' ? 'nobody is told of anything: no receiver of alerts is set (docs/alerts.md)' : `told of what happens: ${names}`,
+  )
 }
 
 function createProxyMetrics({ proxyMetricsSocket: socketPath }: Environment, log: Logger): ReadProxyMetrics | undefined {

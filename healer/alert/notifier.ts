@@ -41,7 +41,8 @@ export type Notifier = {
 export type AlertView = {
   /** The oldest first. */
   readonly incidents: readonly Incident[]
-  readonly outbox: readonly { readonly receiver: string; readonly waiting: number; readonly oldestMs: number | undefined }[]
+  /** For each receiver how many alerts wait, and how long the oldest has. */
+  readonly outbox: readonly { readonly receiver: string; readonly waiting: number; readonly waitedMs: number }[]
 }
 
 const REMIND_EVERY_MS = 15_000
@@ -123,7 +124,8 @@ export async function openNotifier(options: NotifierOptions): Promise<Notifier> 
       incidents: book.incidents,
       outbox: receivers.map(({ name }) => {
         const queue = queueOf(outbox, name)
-        return { receiver: name, waiting: queue.length, oldestMs: queue[0]?.atMs }
+        const [oldest] = queue
+        return { receiver: name, waiting: queue.length, waitedMs: oldest ? Math.max(0, clock.wallMs() - oldest.atMs) : 0 }
       }),
     }),
   }

@@ -15,6 +15,9 @@ export type Receiver = {
   readonly request: (alerts: readonly Alert[], nowMs: number) => AlertRequest
 }
 
+/** How often who forgets is told again. */
+export const RESEND_MS = 60_000
+
 /** A POST. */
 export type AlertRequest = {
   readonly url: string

@@ -5,7 +5,7 @@ import type { Clock } from '../loop/clock.ts'
 import type { Alert } from './alert.ts'
 import type { Deliver, Delivery } from './deliver.ts'
 import { pauseMs } from './outbox.ts'
-import type { Receiver } from './receiver.ts'
+import { RESEND_MS, type Receiver } from './receiver.ts'
 
 export type SenderOptions = {
   readonly receiver: Receiver
@@ -34,8 +34,6 @@ export type Sender = {
 
 /** What happens within this is told in one request, where the receiver takes several. */
 export const GROUP_WAIT_MS = 3000
-/** How often a receiver that forgets is told again. */
-const RESEND_MS = 60_000
 const IDLE_MS = 3_600_000
 
 export function createSender(options: SenderOptions): Sender {

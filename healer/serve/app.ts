@@ -1,5 +1,6 @@
 // What the healer serves on HEALER_PORT: the page, the same as JSON, metrics, and its own health, to be read; and control.
 import { Hono } from 'hono'
+import type { AlertView } from '../alert/notifier.ts'
 import type { HealerView } from '../loop/healer.ts'
 import { addControl, type ControlOptions } from './control.ts'
 import type { HealerMetrics } from './metrics.ts'
@@ -11,13 +12,15 @@ export type AppOptions = {
   readonly metrics: HealerMetrics
   /** Asked at each scrape; without it the proxy's metrics are not passed on. */
   readonly proxyMetrics?: ReadProxyMetrics | undefined
+  /** Incidents, and what is still to be told. */
+  readonly alerts?: (() => AlertView) | undefined
   /** Beyond this, the loop is taken for dead. */
   readonly maxLoopAgeMs: number
   /** Without it all is read-only. */
   readonly control?: Omit<ControlOptions, 'names'> | undefined
 }
 
-export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs, control }: AppOptions): Hono {
+export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, control }: AppOptions): Hono {
   const app = new Hono()
   app.use(async (context, next) => {
     await next()
@@ -30,9 +33,10 @@ export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs, control }
   })
   app.get('/', (context) => context.html(renderPage(view())))
   app.get('/api/containers', (context) => context.json(view().containers.map(describeContainer)))
+  app.get('/api/incidents', (context) => context.json((alerts?.().incidents ?? []).map(describeIncident).reverse()))
   app.get('/metrics', async (context) => {
     const proxy = proxyMetrics && { text: await proxyMetrics() }
-    return context.text(await metrics.render(view(), proxy), 200, { 'content-type': metrics.contentType })
+    return context.text(await metrics.render(view(), proxy, alerts?.()), 200, { 'content-type': metrics.contentType })
   })
   app.get('/healthz', (context) => {
     const { loopAgeMs } = view()
@@ -43,9 +47,28 @@ export function createApp({ view, metrics, proxyMetrics, maxLoopAgeMs, control }
   app.get('/readyz', (context) => (view().ready ? context.text('ok\n') : context.text('the first round is not complete\n', 503)))
   if (control) addControl(app, { ...control, names: () => view().containers.map(({ summary }) => summary.name) })
   app.notFound((context) =>
-    context.text('here are /, /api/containers, /metrics, /healthz and /readyz; docs/healer.md has what takes a POST\n', 404),
+    context.text(
+      'here are /, /api/containers, /api/incidents, /metrics, /healthz and /readyz; docs/healer.md has what takes a POST\n',
+      404,
+    ),
   )
   return app
+}
+
+/** One incident as `/api/incidents` shows it. */
+function describeIncident({ key, container, sinceMs, endedMs, steps, diagnosis, toldTo }: AlertView['incidents'][number]) {
+  const time = (ms: number) => new Date(ms).toISOString()
+  return {
+    key,
+    container,
+    since: time(sinceMs),
+    ended: endedMs === undefined ? null : time(endedMs),
+    steps: steps.map(({ atMs, what, message }) => ({ at: time(atMs), what, message })),
+    diagnosis: diagnosis
+      ? { ...diagnosis, failures: diagnosis.failures.map(({ atMs, reason }) => ({ at: time(atMs), reason })) }
+      : null,
+    toldTo,
+  }
 }
 
 /** One container as `/api/containers` shows it. */

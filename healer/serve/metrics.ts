@@ -1,18 +1,22 @@
 // The healer's metrics, under `postern_healer_`. Each is a row of the table in docs/healer.md; a test holds the two together.
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { AlertView } from '../alert/notifier.ts'
+import type { AlertOutcome } from '../alert/sender.ts'
 import type { Happening } from '../health/happening.ts'
 import type { HealerView } from '../loop/healer.ts'
 
 export type HealerMetrics = {
   readonly happened: (container: string, happening: Happening) => void
   /** Sets the gauges from `view` and renders all, and after them the proxy's metrics, where those are passed on. */
-  readonly render: (view: HealerView, proxy?: PassedOn) => Promise<string>
+  readonly told: (receiver: string, outcome: AlertOutcome, alerts: number) => void
+  readonly render: (view: HealerView, proxy?: PassedOn, told?: AlertView) => Promise<string>
   readonly contentType: string
 }
 
 /** The proxy's metrics as text, each line ended by a line feed; `undefined` where they could not be had. */
 export type PassedOn = { readonly text: string | undefined }
 
+const NOTHING_TOLD: AlertView = { incidents: [], outbox: [] }
 const HEALTHS = ['starting', 'healthy', 'suspect', 'unhealthy', 'unknown'] as const
 
 export function createHealerMetrics(): HealerMetrics {
@@ -61,6 +65,17 @@ export function createHealerMetrics(): HealerMetrics {
   const paused = gauge('postern_healer_paused', '1 while restarts of a container are paused by hand.', ['container'])
   const crowd = gauge('postern_healer_hold', '1 while nothing is restarted because most containers began to fail at once.', [])
   const loopAge = gauge('postern_healer_loop_age_seconds', 'Seconds since the loop last came round.', [])
+  const alerts = counter('postern_healer_alerts_total', 'Alerts by receiver: delivered, failed (and tried again), or dropped.', [
+    'receiver',
+    'outcome',
+  ])
+  const waiting = gauge('postern_healer_outbox_alerts', 'Alerts that a receiver is still to be told of.', ['receiver'])
+  const oldest = gauge(
+    'postern_healer_outbox_oldest_seconds',
+    'Seconds that the oldest of them has waited; 0 if there is none.',
+    ['receiver'],
+  )
+  const incidents = gauge('postern_healer_incidents_open', 'Incidents that have not ended.', [])
   const proxyUp = gauge(
     'postern_healer_proxy_metrics_up',
     '1 if the proxy’s metrics are passed on here, 0 if they cannot be had; absent where PROXY_METRICS is empty.',
@@ -73,7 +88,8 @@ export function createHealerMetrics(): HealerMetrics {
       if (happening.kind === 'restart-failed') restarts.inc({ container, outcome: 'failed' })
       if (happening.kind === 'recovered') recoveries.inc({ container })
     },
-    async render(view, proxy) {
+    told: (receiver, outcome, count) => alerts.inc({ receiver, outcome }, count),
+    async render(view, proxy, told = NOTHING_TOLD) {
       for (const metric of [health, held, success, duration, status, probes, problems, paused]) metric.reset()
       for (const { summary, state, problems: wrong, last, probes: counts, pausedUntilMs } of view.containers) {
         const container = summary.name
@@ -91,6 +107,11 @@ export function createHealerMetrics(): HealerMetrics {
       crowd.set(view.holdSinceMs === undefined ? 0 : 1)
       dockerUp.set(view.docker.reachable ? 1 : 0)
       loopAge.set(view.loopAgeMs / 1000)
+      incidents.set(told.incidents.filter(({ endedMs }) => endedMs === undefined).length)
+      for (const { receiver, waiting: count, waitedMs } of told.outbox) {
+        waiting.set({ receiver }, count)
+        oldest.set({ receiver }, waitedMs / 1000)
+      }
       proxyUp.remove()
       if (proxy) proxyUp.set(proxy.text === undefined ? 0 : 1)
       return `${await registry.metrics()}${proxy?.text ?? ''}`

@@ -1,7 +1,8 @@
 // Alertmanager in particular: what an alert's identity is there, when it ends, and who asks. The rest is in receivers-contract.test.ts.
 import t from 'tap'
 import type { Alert } from '../../healer/alert/alert.ts'
-import { createAlertmanager, RESEND_MS } from '../../healer/alert/receivers/alertmanager.ts'
+import { RESEND_MS } from '../../healer/alert/receiver.ts'
+import { createAlertmanager } from '../../healer/alert/receivers/alertmanager.ts'
 import { DEFAULT_EVENTS } from '../../healer/alert/receivers.ts'
 import { Secret } from '../../healer/alert/secret.ts'
 import { ALL_EVENTS, alertOf, SINCE_MS } from './support/alerts.ts'

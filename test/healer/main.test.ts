@@ -80,7 +80,7 @@ await t.test('without a proxy it runs, says once what is amiss, answers its heal
   }
   const { child, ended, output, said } = start(t, ['run'], env)
   await said('Probing goes on; restarts wait')
-  t.match(output.text, /SLACK_WEBHOOK_URL is not set: nobody is told on Slack/)
+  t.match(output.text, /nobody is told of anything: no receiver of alerts is set/)
   t.match(output.text, /Health monitor started — interval=1 s, threshold=3 failures/)
 
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { GROUP_WAIT_MS } from '../../healer/alert/sender.ts'
-import { FAILING, plainReceiver, RECOVERED, RESTARTED, startTelling } from './support/alerts.ts'
+import { FAILING, plainReceiver, RECOVERED, RESTARTED, startTelling } from './support/telling.ts'
 
 const HAPPENINGS = [FAILING, RESTARTED, RECOVERED, FAILING, RESTARTED]
 

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { anyText, credential, httpUrl, labelValue } from '../../settings/value.ts'
 import type { Alert } from '../alert.ts'
-import type { Receiver } from '../receiver.ts'
+import { RESEND_MS, type Receiver } from '../receiver.ts'
 import { eventWords, JSON_HEADERS, rfc3339, type ShownDiagnosis, showDiagnosis, showWords } from '../render-text.ts'
 import { type Common, secret, setting } from '../setting.ts'
 
@@ -33,8 +33,7 @@ export const alertmanagerSettings = z
 
 type Settings = z.infer<typeof alertmanagerSettings>
 
-/** Between two tellings of what lasts. An alert that is not told again for four times as long is over to Alertmanager. */
-export const RESEND_MS = 60_000
+/** An alert that is not told again for so long is over to Alertmanager. */
 const ENDS_AFTER_MS = 4 * RESEND_MS
 
 export function createAlertmanager(settings: Settings, common: Common): Receiver {
