@@ -2,8 +2,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-/** `error`: 503. `hang`: no answer. `slow`: an answer after 10 s. `stubborn`: 503, and SIGTERM is ignored. `crash`: it exits. */
-export const BREAK_MODES = ['error', 'hang', 'crash', 'slow', 'stubborn'] as const
+/**
+ * `error`: 503. `hang`: no answer. `slow`: an answer after 10 s. `stubborn`: 503, and SIGTERM is ignored. `crash`: it exits.
+ * `requests`: `GET /` answers 500 though `GET /health` answers 200, as of a service whose health check looks at too little.
+ */
+export const BREAK_MODES = ['error', 'hang', 'crash', 'slow', 'stubborn', 'requests'] as const
 export type BreakMode = (typeof BREAK_MODES)[number]
 
 export type SampleApp = {
@@ -49,9 +52,10 @@ export function createSampleApp(exit: (code: number) => void, slowMs: number = S
   }
 
   const routes: Record<string, (response: ServerResponse, url: URL) => void | Promise<void>> = {
-    'GET /': (response) => serve(response, 200, { service: 'sample-app', healthy: broken === undefined }),
+    'GET /': (response) =>
+      serve(response, broken === 'requests' ? 500 : 200, { service: 'sample-app', healthy: broken === undefined }),
     'GET /health': (response) =>
-      broken === undefined || broken === 'slow'
+      broken === undefined || broken === 'slow' || broken === 'requests'
         ? serve(response, 200, { status: 'ok' })
         : serve(response, 503, { status: 'degraded', reason: `broken by hand (${broken})` }),
     'POST /break': (response, url) => {

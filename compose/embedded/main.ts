@@ -35,7 +35,7 @@ async function main(): Promise<void> {
       `Not run, for they take Docker: ${notRun.join(', ')}.`,
       '',
       `Next, in another terminal:  curl -X POST ${urls['sample-app']?.replace('http://', '')}/break`,
-      'and watch it being healed below. Also ?mode=hang, slow, stubborn or crash. Ctrl-C stops it all.',
+      'and watch it being healed below. Also ?mode=hang, slow, stubborn, crash or requests. Ctrl-C stops it all.',
       '',
     ].join('\n'),
   )

@@ -63,10 +63,20 @@ await t.test('mode=stubborn answers 503 and ignores SIGTERM', async (t) => {
   t.equal(isStubborn(), true)
 })
 
+await t.test('mode=requests fails what is asked for, and nothing that a health check sees', async (t) => {
+  const { ask } = await start(t)
+  await ask('/break?mode=requests', 'POST')
+  t.equal((await ask('/')).status, 500)
+  t.equal((await ask('/health')).status, 200)
+  t.match(await (await ask('/metrics')).text(), /^sample_app_requests_total\{method="GET",path="\/",status="500"\} 1$/m)
+  await ask('/fix', 'POST')
+  t.equal((await ask('/')).status, 200)
+})
+
 await t.test('an unknown mode or path is answered with what there is', async (t) => {
   const { ask } = await start(t)
   const mode = await ask('/break?mode=melt', 'POST')
-  t.same([mode.status, await mode.json()], [400, { message: 'mode is one of error, hang, crash, slow, stubborn' }])
+  t.same([mode.status, await mode.json()], [400, { message: 'mode is one of error, hang, crash, slow, stubborn, requests' }])
   t.equal((await ask('/break')).status, 404, 'GET does not break it')
 })
 
