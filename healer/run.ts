@@ -14,6 +14,7 @@ import { createProxyMetricsReader, type ReadProxyMetrics } from './serve/proxy-m
 import { renderDuration } from './settings/duration.ts'
 import type { Environment } from './settings/environment.ts'
 import { openMemory } from './state/memory.ts'
+import { openRules } from './state/rules.ts'
 
 /** How long what is under way may take after a signal: half of it for looks and restarts, half for alerts. */
 const STOP_TIMEOUT_MS = 6000
@@ -46,10 +47,12 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
     random: Math.random,
     count: metrics.told,
   }).catch(unwritable)
+  const rules = await openRules(environment.stateDir, clock, log).catch(unwritable)
   const healer = createHealer({
     docker: connectDocker(environment.dockerHost),
     clock,
     memory,
+    rules,
     environment,
     log,
     onHappening(container, happening, state) {
@@ -63,7 +66,7 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
     metrics,
     proxyMetrics: createProxyMetrics(environment, log),
     alerts: notifier.view,
-    control: { control: healer.control, token: environment.token, clock, log },
+    control: { control: healer.control, rules, token: environment.token, clock, log },
     maxLoopAgeMs: 3 * environment.intervalMs + 30_000,
   })
   const server = await listen(app.fetch, environment)

@@ -10,6 +10,7 @@ import { parse } from 'yaml'
 import { check } from '../healer/check/check.ts'
 import { explainEnvironment } from '../healer/check/explain-settings.ts'
 import { renderCheck } from '../healer/check/render.ts'
+import { FORGET_AFTER_MS, MAX_RULES, MAX_RULES_OF_CONTAINER } from '../healer/health/rules.ts'
 import { NOT_RESTARTING } from '../healer/health/state.ts'
 import { systemClock } from '../healer/loop/clock.ts'
 import { PROBES } from '../healer/probe/probes.ts'
@@ -218,7 +219,7 @@ await t.test('the paths that the healer serves', async (t) => {
   t.same(firstColumn(healer, 'What it serves'), paths)
 })
 
-await t.test('the requests that control the healer', async (t) => {
+await t.test('the requests that tell the healer something', async (t) => {
   const unknown = () => Promise.resolve({ outcome: 'unknown' } as const)
   const app = createApp({
     view: () => ({ containers: [], docker: { reachable: true, message: '' }, ready: true, loopAgeMs: 0, holdSinceMs: undefined }),
@@ -226,6 +227,7 @@ await t.test('the requests that control the healer', async (t) => {
     maxLoopAgeMs: 1,
     control: {
       control: { pause: unknown, resume: unknown, reset: unknown },
+      rules: { take: () => Promise.resolve({ began: [], renewed: [], ended: [], refused: [] }) },
       token: undefined,
       clock: systemClock,
       log: pino({ level: 'silent' }),
@@ -234,7 +236,12 @@ await t.test('the requests that control the healer', async (t) => {
   const requests = app.routes
     .filter(({ method }) => method !== 'GET' && method !== 'ALL')
     .map(({ method, path }) => `${method} ${path.replace(':name', 'NAME')}`)
-  t.same(firstColumn(healer, 'Control'), [...new Set(requests)])
+  t.same([...firstColumn(healer, 'Control'), ...firstColumn(healer, 'Healing by a metric')], [...new Set(requests)])
+})
+
+await t.test('the bounds of healing by a metric', async (t) => {
+  t.match(healer, `An alert that is not repeated for ${FORGET_AFTER_MS / 3_600_000} hours counts as ended`)
+  t.match(healer, `${MAX_RULES_OF_CONTAINER} alerts of a container are kept, and ${MAX_RULES} in all.`)
 })
 
 await t.test('the reasons why a restart is not made', async (t) => {

@@ -4,6 +4,7 @@ import type { ProbeResult } from '../probe/result.ts'
 import { renderDuration } from '../settings/duration.ts'
 import type { Happening } from './happening.ts'
 import type { Objection } from './objection.ts'
+import type { Overruling } from './rules.ts'
 import { type HealthState, type Incident, NO_ESCALATION, type NotRestarting, type Run } from './state.ts'
 
 export type HealthSettings = {
@@ -24,8 +25,13 @@ export type HealthEvent =
       readonly exitCode: number
       readonly oomKilled: boolean
     }
-  /** `counted`: the Engine has counted failures already, so one is enough. */
-  | { readonly type: 'probed'; readonly probe: ProbeResult; readonly counted: boolean }
+  /** `counted`: the Engine has counted failures already, so one is enough. `overruling`: what holds in the place of a success. */
+  | {
+      readonly type: 'probed'
+      readonly probe: ProbeResult
+      readonly counted: boolean
+      readonly overruling?: Overruling | undefined
+    }
   /** A person wants it tried again: past restarts weigh nothing any more. */
   | { readonly type: 'reset' }
   /** A restart that was asked for came to its end. */
@@ -87,7 +93,9 @@ export function step(state: HealthState, event: HealthEvent, nowMs: number, give
     case 'probed':
       switch (event.probe.result) {
         case 'success':
-          return succeed(state, event.probe.reason, nowMs)
+          return event.overruling
+            ? beOverruled(state, event.overruling, nowMs, settings)
+            : succeed(state, event.probe.reason, nowMs)
         case 'failure':
           return fail(state, event.probe.reason, event.counted, nowMs, settings)
         case 'unknown':
@@ -207,6 +215,13 @@ function succeed(state: HealthState, reason: string, nowMs: number): Step {
     },
     effects,
   }
+}
+
+/** The probe has shown that it works, which arms it; the container is ill, or may be, all the same. */
+function beOverruled(state: HealthState, { result, reason }: Overruling, nowMs: number, settings: Judging): Step {
+  const proven: HealthState = { ...state, succeeded: true, armed: true, toldNeverHealthy: false }
+  const judged = result === 'failure' ? fail(proven, reason, false, nowMs, settings) : notKnown(proven, reason)
+  return state.armed ? judged : { state: judged.state, effects: [REMEMBER, ...judged.effects] }
 }
 
 function notKnown(state: HealthState, reason: string): Step {

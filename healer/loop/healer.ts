@@ -12,12 +12,13 @@ import type { Environment } from '../settings/environment.ts'
 import type { Memory } from '../state/memory.ts'
 import { createCircumstances } from './circumstances.ts'
 import type { Clock } from './clock.ts'
-import { type ContainerWatcher, createWatcher, type WatchedContainer } from './watch.ts'
+import { type ContainerWatcher, createWatcher, type WatchedContainer, type WatchOptions } from './watch.ts'
 
 export type HealerOptions = {
   readonly docker: Docker
   readonly clock: Clock
   readonly memory: Memory
+  readonly rules: WatchOptions['rules']
   readonly environment: Environment
   readonly log: Logger
   /** Called for everything that happens to a container, after it was logged. The container's watcher waits for it. */

@@ -6,6 +6,7 @@ import { type ContainerDetail, type ContainerSummary, type Docker, DockerError }
 import type { Happening } from '../health/happening.ts'
 import { type Effect, type HealthEvent, nextProbeMs, type RestartOutcome, step } from '../health/machine.ts'
 import type { Objection } from '../health/objection.ts'
+import { type FiringRule, overrule } from '../health/rules.ts'
 import { type HealthState, initialState } from '../health/state.ts'
 import { chooseProbe, type Surroundings } from '../probe/choose.ts'
 import { describeProbe, type Probe, runProbe } from '../probe/probes.ts'
@@ -27,6 +28,8 @@ export type WatchedContainer = {
   readonly pausedUntilMs: number | undefined
   /** The last probe: when, in milliseconds since 1970, how long it took, and what it found. */
   readonly last: (ProbeResult & { readonly atMs: number; readonly durationMs: number }) | undefined
+  /** The alerts that fire for it. */
+  readonly rules: readonly FiringRule[]
   /** Probes since it is watched, by result. */
   readonly probes: Readonly<Record<ProbeResult['result'], number>>
 }
@@ -35,6 +38,8 @@ export type WatchOptions = {
   readonly docker: Docker
   readonly clock: Clock
   readonly memory: Memory
+  /** The alerts that fire for the container of that name. */
+  readonly rules: { readonly firing: (container: string) => readonly FiringRule[] }
   readonly environment: Environment
   readonly log: Logger
   /** The container as last listed. */
@@ -94,6 +99,7 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   let probes = { success: 0, failure: 0, unknown: 0 }
 
   const pausedUntilMs = () => (paused !== undefined && paused > clock.monotonicMs() ? paused : undefined)
+  const firing = () => options.rules.firing(options.summary().name)
   const remember = () => {
     const { armed, escalation, incident } = state
     return memory.remember(options.summary(), { armed, escalation, incident, pausedUntilMs: pausedUntilMs() })
@@ -166,7 +172,8 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     const result = wasHeldUp ? unknown(`the healer itself was held up for ${renderDuration(durationMs)}`) : found
     last = { ...result, atMs: clock.wallMs(), durationMs }
     probes = { ...probes, [result.result]: probes[result.result] + 1 }
-    await apply({ type: 'probed', probe: result, counted: chosen.kind === 'docker' })
+    const overruling = overrule(firing(), state.run, clock.monotonicMs(), environment.hookGraceMs)
+    await apply({ type: 'probed', probe: result, counted: chosen.kind === 'docker', overruling })
   }
 
   /** Looks once; gives the milliseconds until the next look. */
@@ -179,7 +186,7 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   }
   const publish = () => {
     const words = probe ? describeProbe(probe) : ''
-    const seen = { probe: words, last, probes, pausedUntilMs: pausedUntilMs() }
+    const seen = { probe: words, last, probes, pausedUntilMs: pausedUntilMs(), rules: firing() }
     options.publish({ summary: options.summary(), state, settings, problems, ...seen })
   }
 

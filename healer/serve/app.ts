@@ -2,7 +2,9 @@
 import { Hono } from 'hono'
 import type { AlertView } from '../alert/notifier.ts'
 import type { HealerView } from '../loop/healer.ts'
+import { type AlertmanagerHookOptions, addAlertmanagerHook } from './alertmanager-hook.ts'
 import { addControl, type ControlOptions } from './control.ts'
+import { createGuard, type GuardOptions } from './guard.ts'
 import type { HealerMetrics } from './metrics.ts'
 import { renderPage } from './page.ts'
 import type { ReadProxyMetrics } from './proxy-metrics.ts'
@@ -17,7 +19,7 @@ export type AppOptions = {
   /** Beyond this, the loop is taken for dead. */
   readonly maxLoopAgeMs: number
   /** Without it all is read-only. */
-  readonly control?: Omit<ControlOptions, 'names'> | undefined
+  readonly control?: (GuardOptions & Pick<ControlOptions, 'control'> & Pick<AlertmanagerHookOptions, 'rules'>) | undefined
 }
 
 export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, control }: AppOptions): Hono {
@@ -45,7 +47,12 @@ export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, c
       : context.text(`the loop has not come round for ${Math.round(loopAgeMs / 1000)} s\n`, 503)
   })
   app.get('/readyz', (context) => (view().ready ? context.text('ok\n') : context.text('the first round is not complete\n', 503)))
-  if (control) addControl(app, { ...control, names: () => view().containers.map(({ summary }) => summary.name) })
+  if (control) {
+    const guard = createGuard(control)
+    const names = () => view().containers.map(({ summary }) => summary.name)
+    addControl(app, { ...control, guard, names })
+    addAlertmanagerHook(app, { ...control, guard, names, isReady: () => view().ready })
+  }
   app.notFound((context) =>
     context.text(
       'here are /, /api/containers, /api/incidents, /metrics, /healthz and /readyz; docs/healer.md has what takes a POST\n',
@@ -72,7 +79,7 @@ function describeIncident({ key, container, sinceMs, endedMs, steps, diagnosis, 
 }
 
 /** One container as `/api/containers` shows it. */
-function describeContainer({ summary, state, probe, problems, last, pausedUntilMs }: HealerView['containers'][number]) {
+function describeContainer({ summary, state, probe, problems, last, pausedUntilMs, rules }: HealerView['containers'][number]) {
   return {
     id: summary.id,
     name: summary.name,
@@ -83,6 +90,7 @@ function describeContainer({ summary, state, probe, problems, last, pausedUntilM
     notRestarting: state.notRestarting ?? null,
     paused: pausedUntilMs !== undefined,
     diagnosis: state.diagnosis ? { ...state.diagnosis, failures: state.diagnosis.failures.map(({ reason }) => reason) } : null,
+    rules: rules.map(({ name, summary: says }) => ({ name, summary: says })),
     restarts: state.escalation.restarts,
     probe,
     lastProbe: last

@@ -1,14 +1,12 @@
 // What an operator may tell the healer over HTTP: to leave a container alone, to take it up again, to forget what past restarts
 // weigh. Only for who has HEALER_TOKEN; nothing here restarts anything or asks Docker.
-import { createHash, timingSafeEqual } from 'node:crypto'
-import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context, Hono, MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Clock } from '../loop/clock.ts'
 import { renderDuration } from '../settings/duration.ts'
 import { duration } from '../settings/value.ts'
+import { boundBody, refuse, remoteAddress } from './guard.ts'
 
 /** What the loop has to offer. Each resolves once it holds, on the disk too. */
 export type Control = {
@@ -27,8 +25,8 @@ export type ControlResult =
 
 export type ControlOptions = {
   readonly control: Control
-  /** `undefined`: everything is refused. */
-  readonly token: string | undefined
+  /** Lets through who may ask. */
+  readonly guard: MiddlewareHandler
   /** The names of the containers that are watched. */
   readonly names: () => readonly string[]
   readonly clock: Clock
@@ -44,19 +42,13 @@ const MAX_BODY_BYTES = 1024
 const pauseDuration = duration(1000, 30 * 86_400_000)
 const noInput = z.strictObject({})
 const inputs = { reset: noInput, resume: noInput, pause: z.strictObject({ for: z.unknown().optional() }) }
-/** Refused attempts are told of this often at most, so that they cannot fill the log. */
-const TELL_REFUSALS_MS = 60_000
 
 /** Adds the routes to `app`. Every answer is JSON; a refusal holds a `message` that says what to do. */
 export function addControl(app: Hono, options: ControlOptions): void {
-  const guard = createGuard(options)
-  const bounded = bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: (context) => refuse(context, 413, `the body is larger than ${MAX_BODY_BYTES} bytes`),
-  })
+  const bounded = boundBody(MAX_BODY_BYTES)
   for (const action of ACTIONS) {
     const path = `/api/containers/:name/${action}`
-    app.post(path, guard, bounded, (context) => carryOut(context, action, context.req.param('name') ?? '', options))
+    app.post(path, options.guard, bounded, (context) => carryOut(context, action, context.req.param('name') ?? '', options))
     app.all(path, (context) => refuse(context, 405, `${action} is asked for by POST`, { allow: 'POST' }))
   }
 }
@@ -129,70 +121,4 @@ function parseJson(body: string): object | undefined {
   } catch {
     return undefined
   }
-}
-
-/**
- * Lets through who has the token. The token comes in a header that no browser adds by itself, so a page of somebody else's cannot use
- * it; a request from one, which its `Origin` tells, is refused all the same.
- */
-function createGuard({ token, clock, log }: ControlOptions): MiddlewareHandler {
-  const tell = createRefusalLog(clock, log)
-  return async (context, next) => {
-    if (token === undefined) return refuse(context, 403, 'control is off; set HEALER_TOKEN, or HEALER_TOKEN_FILE, to turn it on')
-    if (isForeign(context.req.header('origin'), context.req.header('host'))) {
-      tell(context)
-      return refuse(context, 403, 'a page of another origin may not ask this')
-    }
-    const [, given] = /^Bearer +(\S+)$/i.exec(context.req.header('authorization') ?? '') ?? []
-    if (given === undefined || !isSame(given, token)) {
-      tell(context)
-      return refuse(context, 401, 'it takes the header “Authorization: Bearer” with HEALER_TOKEN', {
-        'www-authenticate': 'Bearer',
-      })
-    }
-    await next()
-    return undefined
-  }
-}
-
-/** Their digests are compared, in a time that depends on neither, nor on where they differ. */
-function isSame(given: string, token: string): boolean {
-  const [a, b] = [given, token].map((text) => createHash('sha256').update(text).digest())
-  return a !== undefined && b !== undefined && timingSafeEqual(a, b)
-}
-
-/** A client that is no browser sends no `Origin`. */
-function isForeign(origin: string | undefined, host: string | undefined): boolean {
-  return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`
-}
-
-function createRefusalLog(clock: Clock, log: Logger): (context: Context) => void {
-  let untold = 0
-  let toldMs = Number.NEGATIVE_INFINITY
-  return (context) => {
-    untold += 1
-    if (clock.monotonicMs() - toldMs < TELL_REFUSALS_MS) return
-    const by = remoteAddress(context)
-    const more = untold === 1 ? '' : ` (${untold} attempts since the last such line)`
-    log.warn(
-      { event: 'control-refused', by },
-      `control was refused to ${by}: without the token, or from a page of another origin${more}`,
-    )
-    toldMs = clock.monotonicMs()
-    untold = 0
-  }
-}
-
-/** Of the connection itself: what a header says of it may be anything. */
-function remoteAddress(context: Context): string {
-  return getConnInfo(context).remote.address?.replace(/^::ffff:/, '') ?? 'unknown'
-}
-
-function refuse(
-  context: Context,
-  status: 400 | 401 | 403 | 404 | 405 | 413,
-  message: string,
-  headers: Record<string, string> = {},
-) {
-  return context.json({ message }, status, headers)
 }

@@ -63,6 +63,10 @@ export function createHealerMetrics(): HealerMetrics {
     [],
   )
   const paused = gauge('postern_healer_paused', '1 while restarts of a container are paused by hand.', ['container'])
+  const rule = gauge('postern_healer_rule_firing', '1 while an alert fires for a container, by the name of its rule.', [
+    'container',
+    'rule',
+  ])
   const crowd = gauge('postern_healer_hold', '1 while nothing is restarted because most containers began to fail at once.', [])
   const loopAge = gauge('postern_healer_loop_age_seconds', 'Seconds since the loop last came round.', [])
   const alerts = counter('postern_healer_alerts_total', 'Alerts by receiver: delivered, failed (and tried again), or dropped.', [
@@ -90,9 +94,10 @@ export function createHealerMetrics(): HealerMetrics {
     },
     told: (receiver, outcome, count) => alerts.inc({ receiver, outcome }, count),
     async render(view, proxy, told = NOTHING_TOLD) {
-      for (const metric of [health, held, success, duration, status, probes, problems, paused]) metric.reset()
-      for (const { summary, state, problems: wrong, last, probes: counts, pausedUntilMs } of view.containers) {
+      for (const metric of [health, held, success, duration, status, probes, problems, paused, rule]) metric.reset()
+      for (const { summary, state, problems: wrong, last, probes: counts, pausedUntilMs, rules } of view.containers) {
         const container = summary.name
+        for (const { name } of rules) rule.set({ container, rule: name }, 1)
         if (pausedUntilMs !== undefined) paused.set({ container }, 1)
         for (const name of HEALTHS) health.set({ container, health: name }, state.health === name ? 1 : 0)
         if (state.notRestarting) held.set({ container, reason: state.notRestarting }, 1)

@@ -35,11 +35,11 @@ ${
 </html>`
 }
 
-function renderRow({ summary, state, probe, problems, pausedUntilMs }: WatchedContainer) {
+function renderRow({ summary, state, probe, problems, pausedUntilMs, rules }: WatchedContainer) {
   return html`<tr>
 <td>${summary.name}</td>
 <td>${state.health}${state.failures > 0 ? ` (${state.failures} failed)` : ''}</td>
-<td>${state.reason}${state.notRestarting ? html`<br>not restarted: ${state.notRestarting}` : ''}${pausedUntilMs === undefined ? '' : html`<br>restarts are paused`}${problems.map(({ message }) => html`<br>label: ${message}`)}</td>
+<td>${state.reason}${state.notRestarting ? html`<br>not restarted: ${state.notRestarting}` : ''}${pausedUntilMs === undefined ? '' : html`<br>restarts are paused`}${rules.map(({ name }) => html`<br>alert ${name} fires`)}${problems.map(({ message }) => html`<br>label: ${message}`)}</td>
 <td>${probe}</td>
 <td>${state.escalation.restarts}</td>
 </tr>`

@@ -49,6 +49,7 @@ export const VARIABLES = {
   RETRY_INTERVAL: { kind: duration(1000) },
   MAX_RESTARTS: withDefault(wholeNumber(1, 1000), '5'),
   HOLD_MAX: withDefault(duration(1000), '5m'),
+  HOOK_GRACE: withDefault(duration(0), '5m'),
   DRY_RUN: withDefault(truth, 'false'),
   HEALER_PORT: withDefault(wholeNumber(1, 65_535), '8081'),
   HEALER_HOST: { kind: anyText },
@@ -66,6 +67,8 @@ export type Environment = {
   readonly maxRestarts: number
   /** Where most containers fail at once: after this the first of them is restarted all the same. */
   readonly holdMaxMs: number
+  /** In this first time of a run, an alert that fires may be about the run before. */
+  readonly hookGraceMs: number
   readonly dryRun: boolean
   readonly port: number
   /** The address to listen at; every one where it is `undefined`. */
@@ -127,6 +130,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     startPeriodMs: required('START_PERIOD', V.START_PERIOD),
     maxRestarts: required('MAX_RESTARTS', V.MAX_RESTARTS),
     holdMaxMs: required('HOLD_MAX', V.HOLD_MAX),
+    hookGraceMs: required('HOOK_GRACE', V.HOOK_GRACE),
     dryRun: required('DRY_RUN', V.DRY_RUN),
     port: required('HEALER_PORT', V.HEALER_PORT),
     host: optional('HEALER_HOST', V.HEALER_HOST),

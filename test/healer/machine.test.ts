@@ -20,6 +20,14 @@ const probed = (result: 'success' | 'failure' | 'unknown', counted = false): Hea
   counted,
 })
 
+/** A probe that succeeded while an alert fires: a failure, or not known while the run is young. */
+const overruled = (result: 'failure' | 'unknown'): HealthEvent => ({
+  type: 'probed',
+  probe: { result: 'success', reason: 'success' },
+  counted: false,
+  overruling: { result, reason: 'alert' },
+})
+
 /** Plays `events`, each at its time, and gives the last state with all effects in words. */
 function play(
   state: HealthState,
@@ -242,16 +250,83 @@ await t.test('what was known is kept from before the restart until the container
   t.equal(long.state.lastFailures.length, 5)
 })
 
+await t.test('an alert that fires makes successful probes failures, up to a restart', async (t) => {
+  const { state, words } = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    [1, probed('success')],
+    ...[2, 3, 4].map((atMs) => [atMs, overruled('failure')] as const),
+  ])
+  t.same(words, ['healthy', 'failing', 'failing', 'failing', 'remember', 'restarting', 'restart'])
+  t.match(state, { health: 'unhealthy', reason: 'alert', lastSuccessMs: 1 })
+})
+
+await t.test('an alert needs the threshold also where the Engine has counted', async (t) => {
+  const event = { ...overruled('failure'), counted: true } as HealthEvent
+  const { state } = play(initialState(false), [
+    [0, observed(run('a', -60_000))],
+    [1, event],
+    [2, event],
+  ])
+  t.match(state, { health: 'suspect', failures: 2 })
+})
+
+await t.test('a probe that succeeds under an alert is armed by that, and ends the start period', async (t) => {
+  const { state, words } = play(initialState(false), [
+    [0, observed(run('a'))],
+    [1, overruled('failure')],
+  ])
+  t.match(state, { armed: true, succeeded: true, health: 'suspect', failures: 1 })
+  t.same(words, ['remember', 'failing'])
+})
+
+await t.test('an alert beside a probe that fails, or does not know, changes nothing', async (t) => {
+  for (const result of ['failure', 'unknown'] as const) {
+    const alone = probed(result)
+    const beside = { ...alone, overruling: { result: 'failure', reason: 'alert' } } as HealthEvent
+    const before = [0, observed(run('a', -60_000))] as const
+    t.same(play(initialState(false), [before, [1, beside]]), play(initialState(false), [before, [1, alone]]))
+  }
+})
+
+await t.test('after a restart an alert that may be of the run before is neither a failure nor a recovery', async (t) => {
+  const failing = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    ...[1, 2, 3].map((atMs) => [atMs, overruled('failure')] as const),
+  ])
+  const restarted: HealthEvent = { type: 'restart-ended', outcome: { outcome: 'restarted', run: run('b', 4), tookMs: 1 } }
+  const young = play(failing.state, [
+    [4, restarted],
+    [5, overruled('unknown')],
+    [6, overruled('unknown')],
+  ])
+  t.same(young.words, ['remember', 'restarted', 'unknown'], 'said once')
+  t.match(young.state, { health: 'unknown', failures: 0, incident: { restarts: 1 } })
+  t.same(play(young.state, [[7, probed('success')]]).words, ['recovered', 'remember'])
+})
+
 // ── Over any history ────────────────────────────────────────────────────────────────────────────────────────────────
 
+const PROBED = {
+  success: probed('success'),
+  failure: probed('failure'),
+  unknown: probed('unknown'),
+  alert: overruled('failure'),
+  grace: overruled('unknown'),
+}
+/** What counts of a probe. */
+const resultOf = (event: Extract<HealthEvent, { type: 'probed' }>) => (event.overruling ?? event.probe).result
+
 type Move = {
-  readonly kind: 'success' | 'failure' | 'unknown' | 'docker' | 'someone' | 'stop' | 'reset'
+  readonly kind: keyof typeof PROBED | 'docker' | 'someone' | 'stop' | 'reset'
   readonly afterMs: number
   readonly outcome: 'restarted' | 'failed' | 'waits'
   readonly objection: Objection | undefined
 }
 const move: fc.Arbitrary<Move> = fc.record({
-  kind: fc.constantFrom('success', 'failure', 'failure', 'failure', 'failure', 'unknown', 'docker', 'someone', 'stop', 'reset'),
+  kind: fc.constantFrom(
+    ...(['success', 'failure', 'failure', 'failure', 'alert', 'alert', 'grace', 'unknown'] as const),
+    ...(['docker', 'someone', 'stop', 'reset'] as const),
+  ),
   afterMs: fc.integer({ min: 0, max: 400_000 }),
   outcome: fc.constantFrom('restarted', 'restarted', 'failed', 'waits'),
   objection: fc.constantFrom<Objection | undefined>(
@@ -270,11 +345,11 @@ type Moment = {
 }
 
 /** Why a failure that is due for a restart led to none, worked out from what was so before it. */
-function trueReason({ state, nowMs, objection }: Moment, counted: boolean, used: HealthSettings): NotRestarting | undefined {
+function trueReason({ state, nowMs, objection }: Moment, arms: boolean, used: HealthSettings): NotRestarting | undefined {
   const { restarts, lastRestartMs = Number.NEGATIVE_INFINITY, gaveUp } = state.escalation
   const backoffEndsMs = lastRestartMs + backoffMs(restarts, used.intervalMs)
   const reasons: readonly (readonly [NotRestarting, boolean])[] = [
-    ['not-armed', !state.armed && !counted],
+    ['not-armed', !state.armed && !arms],
     ['gave-up', gaveUp],
     [objection?.why ?? 'hold', objection !== undefined],
     ['gave-up', restarts >= used.maxRestarts],
@@ -316,7 +391,7 @@ function simulate(moves: readonly Move[], over: Partial<HealthSettings>, armed: 
       continue
     }
     const asked =
-      kind === 'stop' ? feed(observed(present, 'exited')) : [feed(observed(present)), feed(probed(kind))].some(Boolean)
+      kind === 'stop' ? feed(observed(present, 'exited')) : [feed(observed(present)), feed(PROBED[kind])].some(Boolean)
     if (!asked) continue
     if (outcome === 'restarted') present = run(`${++runs}`, nowMs)
     const ended = {
@@ -341,8 +416,8 @@ await t.test('over any history', async (t) => {
         const { state, trail, nowMs, used } = simulate(moves, over, armed)
         for (const moment of trail) {
           const { state: before, after, event, asked, nowMs: atMs } = moment
-          if (event.type === 'probed' && event.probe.result === 'failure' && after.health === 'unhealthy') {
-            const reason = trueReason(moment, event.counted, used)
+          if (event.type === 'probed' && resultOf(event) === 'failure' && after.health === 'unhealthy') {
+            const reason = trueReason(moment, event.counted || event.overruling !== undefined, used)
             if (asked !== (reason === undefined))
               throw new Error(`a restart was ${asked ? '' : 'not '}asked for, though ${reason}`)
             if (!asked && after.notRestarting !== reason)
@@ -351,10 +426,11 @@ await t.test('over any history', async (t) => {
           if (!asked) continue
           if (moment.objection) throw new Error(`a restart was asked for in spite of ${moment.objection.why}`)
           if (used.dryRun) throw new Error('a restart was asked for in a dry run')
-          if (!before.armed) throw new Error('a restart was asked for before the first success')
+          if (!before.armed && !(event.type === 'probed' && event.overruling))
+            throw new Error('a restart was asked for before the first success')
           if (before.escalation.gaveUp) throw new Error('a restart was asked for after giving up')
-          if (event.type === 'probed' && event.probe.result !== 'failure')
-            throw new Error(`a restart was asked for by ${event.probe.result}`)
+          if (event.type === 'probed' && resultOf(event) !== 'failure')
+            throw new Error(`a restart was asked for by ${resultOf(event)}`)
           if (event.type === 'probed' && before.failures + 1 < used.retries)
             throw new Error('a restart was asked for below the threshold')
           if (event.type === 'observed' && !before.incident?.failedToStart)

@@ -8,6 +8,7 @@ import type { Happening } from '../../../healer/health/happening.ts'
 import { createHealer, type Healer } from '../../../healer/loop/healer.ts'
 import { readEnvironment } from '../../../healer/settings/environment.ts'
 import { openMemory } from '../../../healer/state/memory.ts'
+import { openRules, type RuleStore } from '../../../healer/state/rules.ts'
 import { createFakeClock, type FakeClock } from './fake-clock.ts'
 import { createFakeDocker, type FakeDocker } from './fake-docker.ts'
 
@@ -49,6 +50,8 @@ export type Bench = {
   /** The kinds of what happened to the container `name`, in order. */
   readonly kinds: (name: string) => string[]
   readonly log: string[]
+  /** The alerts that fire, of the healer that was started. */
+  readonly rules: () => RuleStore
   /** Starts it and waits until the loop and `watched` watchers have come to rest. */
   readonly start: (watched?: number) => Promise<Healer>
   readonly stop: () => Promise<void>
@@ -67,6 +70,7 @@ export function createBench(
   const log: string[] = []
   const stopping = new AbortController()
   let running: Promise<void> = Promise.resolve()
+  let rules: RuleStore | undefined
   const stop = async () => {
     stopping.abort()
     await running
@@ -78,12 +82,18 @@ export function createBench(
     happenings,
     kinds: (name) => happenings.filter((one) => one.name === name).map((one) => one.happening.kind),
     log,
+    rules() {
+      if (!rules) throw new Error('the healer was not started')
+      return rules
+    },
     async start(watched = docker.containers.size) {
       const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line).msg) })
+      rules = await openRules(stateDir, clock, logger)
       const healer = createHealer({
         docker: await reach(docker),
         clock,
         memory: await openMemory(stateDir, clock, logger),
+        rules,
         environment: readEnvironment({ START_PERIOD: '0', ...env }),
         log: logger,
         async onHappening({ name }, happening) {
