@@ -36,7 +36,7 @@ import { createFakeClock } from './healer/support/fake-clock.ts'
 import { createFakeDocker } from './healer/support/fake-docker.ts'
 import { A_DAY, auditFile } from './proxy/support/audit-lines.ts'
 import { listed } from './proxy/support/containers.ts'
-import { firstColumn, readPage, tableRows, words } from './support/pages.ts'
+import { blocks, firstColumn, readPage, tableRows, words } from './support/pages.ts'
 import { builtProgram, plainNode } from './support/programs.ts'
 
 const healer = readPage('healer.md')
@@ -168,9 +168,7 @@ await t.test('the composition hands on every variable of the healer that is not 
   const own = ['DOCKER_HOST', 'PROXY_METRICS', 'HEALER_PORT', 'HEALER_HOST', 'STATE_DIR']
   t.same(
     Object.keys(services.healer.environment).sort(),
-    Object.keys(VARIABLES)
-      .filter((name) => !own.includes(name))
-      .sort(),
+    [...Object.keys(VARIABLES), 'HEALER_TOKEN_FILE'].filter((name) => !own.includes(name)).sort(),
   )
 })
 
@@ -237,6 +235,15 @@ await t.test('the requests that tell the healer something', async (t) => {
     .filter(({ method }) => method !== 'GET' && method !== 'ALL')
     .map(({ method, path }) => `${method} ${path.replace(':name', 'NAME')}`)
   t.same([...firstColumn(healer, 'Control'), ...firstColumn(healer, 'Healing by a metric')], [...new Set(requests)])
+})
+
+await t.test('the rule and the route for healing by a metric are those that ship', async (t) => {
+  const shown = blocks(healer.slice(healer.indexOf('\n## Healing by a metric\n')), 'yaml')
+  const shipped = ['prometheus/rules.yml', 'alertmanager/alertmanager.yml'].map((file) => readFileSync(`compose/${file}`, 'utf8'))
+  t.same(
+    shown.map((text) => parse(text)),
+    shipped.map((text) => parse(text)),
+  )
 })
 
 await t.test('the bounds of healing by a metric', async (t) => {

@@ -79,9 +79,11 @@ export function readProject(file: string, env: Readonly<Record<string, string | 
   return { name, services: built, notRun: Object.keys(services).filter((service) => !services[service]?.build) }
 }
 
-/** `${NAME}` and `${NAME:-default}`, as compose has them. */
+/** `${NAME}`, `${NAME:-default}` and `${NAME:+instead}`, as compose has them. */
 function interpolate(text: string, env: Readonly<Record<string, string | undefined>>): string {
-  return text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_all, name: string, fallback = '') => env[name] || fallback)
+  return text.replace(/\$\{(\w+)(?::([-+])([^}]*))?\}/g, (_all, name: string, sign?: string, other = '') =>
+    sign === '+' ? (env[name] ? other : '') : env[name] || other,
+  )
 }
 
 function readMount(

@@ -77,7 +77,7 @@ await t.test(
     const all = await startAll(t)
     t.match(all.output(), `sample app   http://localhost:${all.app}`)
     t.match(all.output(), `status       http://localhost:${all.healer}`)
-    t.match(all.output(), /Not run, for they take Docker: prometheus, grafana/)
+    t.match(all.output(), /Not run, for they take Docker: prometheus, alertmanager, grafana/)
     t.match(all.output(), `curl -X POST localhost:${all.app}/break`)
     t.match(await (await fetch(`http://localhost:${all.healer}/`)).text(), /sample-app/)
 

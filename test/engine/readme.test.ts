@@ -21,7 +21,8 @@ async function runnableServices(): Promise<readonly string[]> {
 
 await t.test('the README’s commands for Docker do what it says', { timeout: 300_000 }, async (t) => {
   const env: NodeJS.ProcessEnv = { ...process.env, CHECK_INTERVAL: '1' }
-  for (const name of ['SAMPLE_APP_PORT', 'HEALER_PORT', 'PROMETHEUS_PORT', 'GRAFANA_PORT']) env[name] = String(await freePort())
+  for (const name of ['SAMPLE_APP_PORT', 'HEALER_PORT', 'PROMETHEUS_PORT', 'ALERTMANAGER_PORT', 'GRAFANA_PORT'])
+    env[name] = String(await freePort())
   const run = (command: string) => execute('sh', ['-c', command], { env, maxBuffer: 16 * 1024 * 1024 })
   const healerLog = async () => (await docker('logs', 'postern-healer-1')).toString()
   const [up, follow, slack, dryRun, down] = ON_ENGINE

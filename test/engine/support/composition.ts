@@ -18,7 +18,7 @@ export type LogLine = { readonly msg: string; readonly time: string; readonly le
 export type AuditLine = Readonly<Record<string, unknown>> & { readonly target?: { readonly name: string; readonly id: string } }
 
 export type Composition = {
-  readonly ports: { readonly app: number; readonly healer: number; readonly prometheus: number }
+  readonly ports: { readonly app: number; readonly healer: number; readonly prometheus: number; readonly alertmanager: number }
   /** `docker compose` on this composition. */
   readonly compose: (...args: readonly string[]) => Promise<string>
   readonly logs: (service: string) => Promise<string>
@@ -42,8 +42,19 @@ export async function bringUp(
   env: NodeJS.ProcessEnv = {},
   override?: string,
 ): Promise<Composition> {
-  const [app, healer, prometheus] = [await freePort(), await freePort(), await freePort()]
-  const settings = { ...QUICK, ...env, SAMPLE_APP_PORT: `${app}`, HEALER_PORT: `${healer}`, PROMETHEUS_PORT: `${prometheus}` }
+  const ports = {
+    app: await freePort(),
+    healer: await freePort(),
+    prometheus: await freePort(),
+    alertmanager: await freePort(),
+  }
+  const { app, healer, prometheus, alertmanager } = ports
+  const settings = {
+    ...QUICK,
+    ...env,
+    ...{ SAMPLE_APP_PORT: `${app}`, HEALER_PORT: `${healer}` },
+    ...{ PROMETHEUS_PORT: `${prometheus}`, ALERTMANAGER_PORT: `${alertmanager}` },
+  }
   const files = ['-f', FILE, ...(override === undefined ? [] : ['-f', override])]
   const compose = (...args: readonly string[]) => run('docker', ['compose', ...files, ...args], settings)
   if ((await compose('ps', '-q')) !== '')
@@ -57,7 +68,7 @@ export async function bringUp(
   const healerLog = async () => parseLines<LogLine>(await logs('healer'))
   return {
     logs,
-    ports: { app, healer, prometheus },
+    ports,
     compose,
     healerLog,
     audit: async () =>
