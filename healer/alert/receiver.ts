@@ -15,6 +15,9 @@ export type Receiver = {
   readonly request: (alerts: readonly Alert[], nowMs: number) => AlertRequest
 }
 
+/** What all the healer's own alerts are called, where alerts have names. */
+export const ALERT_NAME = 'PosternContainerIll'
+
 /** How often who forgets is told again. */
 export const RESEND_MS = 60_000
 

@@ -1,8 +1,10 @@
 // What Alertmanager tells by its webhook: which alerts fire for which container. Only for who has HEALER_TOKEN. Takes note, and no
 // more: what it leads to is for the loop to judge, container by container.
+
 import type { Context, Hono, MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import { ALERT_NAME } from '../alert/receiver.ts'
 import type { RuleAlert, Taken } from '../health/rules.ts'
 import type { Clock } from '../loop/clock.ts'
 import { boundBody, refuse } from './guard.ts'
@@ -59,7 +61,7 @@ async function takeWebhook(context: Context, { rules, names, isReady, clock, log
   // Alertmanager asks again after a 5xx, and after nothing else.
   if (!isReady()) return refuse(context, 503, 'it is not known yet which containers there are; ask again in a moment')
   const watched = new Set(names())
-  const { alerts, withoutContainer } = readAlerts(read.webhook, clock.wallMs())
+  const { alerts, withoutContainer, own } = readAlerts(read.webhook, clock.wallMs())
   const isMeant = ({ container, isFiring }: RuleAlert) => !isFiring || watched.has(container)
   const notWatched = alerts.filter((alert) => !isMeant(alert)).map(nameRule)
   const { began, renewed, ended, refused } = await rules.take(alerts.filter(isMeant))
@@ -67,6 +69,7 @@ async function takeWebhook(context: Context, { rules, names, isReady, clock, log
     firing: [...began, ...renewed].map(nameRule),
     ended: ended.map(nameRule),
     withoutContainer,
+    own,
     notWatched,
     refused: refused.map(nameRule),
     truncated: read.webhook.truncatedAlerts,
@@ -127,16 +130,19 @@ function renderPath(path: readonly PropertyKey[]): string {
 
 function readAlerts({ alerts }: Webhook, wallMs: number) {
   const withoutContainer: string[] = []
+  let own = 0
   const read: RuleAlert[] = []
   for (const { status, labels, annotations, endsAt, fingerprint } of alerts) {
     const name = plain(labels.alertname, MAX_NAME) || 'without a name'
     const endsMs = endsAt === undefined ? 0 : Date.parse(endsAt)
     const isFiring = status === 'firing' && !(endsMs > 0 && endsMs <= wallMs)
     const container = plain(labels.container ?? '', MAX_CONTAINER)
-    if (container === '') withoutContainer.push(name)
+    // What the healer tells Alertmanager may come back to it; taken, it would keep itself alive.
+    if (labels.alertname === ALERT_NAME) own += 1
+    else if (container === '') withoutContainer.push(name)
     else read.push({ container, fingerprint, name, summary: plain(annotations.summary, MAX_SUMMARY), isFiring })
   }
-  return { alerts: read, withoutContainer }
+  return { alerts: read, withoutContainer, own }
 }
 
 /** Somebody else's text on one line: no characters that move a terminal's cursor or turn the direction of writing, and no end of it. */

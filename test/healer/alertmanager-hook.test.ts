@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { ALERT_NAME } from '../../healer/alert/receiver.ts'
 import { MAX_RULES_OF_CONTAINER } from '../../healer/health/rules.ts'
 import { createApp } from '../../healer/serve/app.ts'
 import { createHealerMetrics } from '../../healer/serve/metrics.ts'
@@ -98,6 +99,7 @@ await t.test('a firing alert is taken, shown, and ended by what Alertmanager sen
         firing: [{ container: 'web', rule: 'HighErrorRate' }],
         ended: [],
         withoutContainer: [],
+        own: 0,
         notWatched: [],
         refused: [],
         truncated: 0,
@@ -135,6 +137,17 @@ await t.test('an end that has passed is an end; one that is to come, or of the y
   t.match((await ask({ body: webhook([alert({ endsAt: new Date(bench.clock.wallMs()).toISOString() })]) })).body, {
     ended: [{ container: 'web' }],
   })
+})
+
+await t.test('the healer’s own alerts, which Alertmanager may send back to it, make nothing ill', async (t) => {
+  const { ask, log, bench } = await start(t)
+  const own = { alertname: ALERT_NAME, container: 'web' }
+  t.match(await ask({ body: webhook([alert({ labels: own })]) }), {
+    status: 200,
+    body: { firing: [], own: 1, withoutContainer: [] },
+  })
+  t.same(bench.rules().firing('web'), [])
+  t.notOk(JSON.stringify(log).includes(ALERT_NAME), 'and are not worth a word')
 })
 
 await t.test('what names no container, or one that is not watched, is left aside and said, with 200', async (t) => {

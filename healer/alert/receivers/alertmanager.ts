@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { anyText, credential, httpUrl, labelValue } from '../../settings/value.ts'
 import type { Alert } from '../alert.ts'
-import { RESEND_MS, type Receiver } from '../receiver.ts'
+import { ALERT_NAME, RESEND_MS, type Receiver } from '../receiver.ts'
 import { eventWords, JSON_HEADERS, rfc3339, type ShownDiagnosis, showDiagnosis, showWords } from '../render-text.ts'
 import { type Common, secret, setting } from '../setting.ts'
 
@@ -68,7 +68,7 @@ function renderAlert(alert: Alert, nowMs: number, labels: Readonly<Record<string
   // An end before the beginning is refused; a clock that was set back must not hold up a resolve.
   const endsMs = Math.max(sinceMs, resolved ? atMs : nowMs + ENDS_AFTER_MS)
   return {
-    labels: { ...labels, alertname: 'PosternContainerIll', container },
+    labels: { ...labels, alertname: ALERT_NAME, container },
     annotations: {
       summary: `${container} — ${eventWords(event)}`,
       description: message,
