@@ -48,7 +48,7 @@ export function createSender(options: SenderOptions): Sender {
 
   const send = async (alerts: readonly Alert[]): Promise<Delivery> => {
     sentMs = clock.monotonicMs()
-    const delivery = await options.deliver(receiver.request(alerts, clock.wallMs()))
+    const delivery = await attempt(alerts)
     if (delivery.outcome === 'later' && trouble !== delivery.answer) {
       log.error(
         { receiver: receiver.name },
@@ -56,11 +56,19 @@ export function createSender(options: SenderOptions): Sender {
       )
       trouble = delivery.answer
     }
-    if (delivery.outcome !== 'later') {
+    if (delivery.outcome === 'delivered') {
       if (trouble !== undefined) log.info({ receiver: receiver.name }, `${receiver.name} answers again`)
       trouble = undefined
     }
     return delivery
+  }
+  /** What cannot even be put into a request must not end the sending of all else. */
+  const attempt = async (alerts: readonly Alert[]): Promise<Delivery> => {
+    try {
+      return await options.deliver(receiver.request(alerts, clock.wallMs()))
+    } catch (error) {
+      return { outcome: 'never', answer: `no request could be made of it (${(error as Error).name})` }
+    }
   }
 
   /** Sends the head of the queue once; the pause before the next, in milliseconds. */
@@ -97,7 +105,15 @@ export function createSender(options: SenderOptions): Sender {
   }
   const resend = async () => {
     const lasting = options.lasting()
-    for (let i = 0; i < lasting.length; i += receiver.maxBatch) await send(lasting.slice(i, i + receiver.maxBatch))
+    for (let i = 0; i < lasting.length; i += receiver.maxBatch) {
+      const { outcome, answer } = await send(lasting.slice(i, i + receiver.maxBatch))
+      if (outcome !== 'never' || trouble === answer) continue
+      log.error(
+        { receiver: receiver.name },
+        `${receiver.name} will not be told again of what lasts: ${answer}; check its settings`,
+      )
+      trouble = answer
+    }
   }
   const rest = async (ms: number, signal: AbortSignal, isWakeable: boolean) => {
     if (isWakeable && waking.signal.aborted) waking = new AbortController()

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { Alert } from '../../healer/alert/alert.ts'
 import { MAX_QUEUED, pauseMs } from '../../healer/alert/outbox.ts'
 import { GROUP_WAIT_MS } from '../../healer/alert/sender.ts'
 import { FAILING, GAVE_UP, plainReceiver, RECOVERED, RESTARTED, startTelling } from './support/telling.ts'
@@ -121,6 +122,37 @@ await t.test('a receiver that forgets is told again while it lasts, and no more 
   await happen('web', RECOVERED)
   await clock.advance(10 * 60_000)
   t.same(took().slice(6), ['web recovered'])
+})
+
+await t.test('one that forgets and will not be told again is said once', async (t) => {
+  const { happen, clock, log } = await startTelling(t, {
+    receivers: [plainReceiver('ops', { resends: true })],
+    answer: (_name, _alerts, tries) =>
+      tries === 1 ? { outcome: 'delivered', answer: '' } : { outcome: 'never', answer: 'it answered 401' },
+  })
+  await happen('web', FAILING, GAVE_UP)
+  await clock.advance(10 * 60_000)
+  t.equal(
+    log.filter((line) => line === 'ops will not be told again of what lasts: it answered 401; check its settings').length,
+    1,
+  )
+})
+
+await t.test('a receiver that fails at one alert is told of all others', async (t) => {
+  const plain = plainReceiver('ops')
+  const request = (alerts: readonly Alert[], nowMs: number) => {
+    if (alerts.some(({ container }) => container === 'bad')) throw new RangeError('too much')
+    return plain.request(alerts, nowMs)
+  }
+  const { happen, clock, took, log } = await startTelling(t, { receivers: [{ ...plain, request }] })
+  for (const name of ['a', 'bad', 'b']) await happen(name, FAILING, RESTARTED)
+  await clock.advance(GROUP_WAIT_MS)
+  t.same(took(), ['a restarted', 'b restarted'])
+  t.ok(
+    log.some(
+      (line) => line.startsWith('ops will never take this') && line.includes('no request could be made of it (RangeError)'),
+    ),
+  )
 })
 
 await t.test('a queue has an end: the oldest goes, and it is said', async (t) => {
