@@ -86,6 +86,8 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
     const { Mounts } = await inspect(healer)
     t.same(Mounts.map(({ Destination, RW }) => `${Destination} ${RW ? 'rw' : 'ro'}`).sort(), [
       '/run/postern ro',
+      // A placeholder, where no token is set.
+      '/run/secrets/healer-token ro',
       '/var/lib/postern rw',
     ])
     t.notMatch(await inHealer('cat', '/proc/1/mountinfo'), /docker\.sock/)
