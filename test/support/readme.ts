@@ -26,7 +26,7 @@ export const ON_EMBEDDED = [
 export const ON_ENGINE = [
   `${COMPOSE} up --build`,
   `${COMPOSE} logs --follow healer`,
-  `SLACK_WEBHOOK_URL=https://hooks.slack.com/services/… ${COMPOSE} up --detach healer`,
+  `SLACK_WEBHOOK_URL=https://hooks.slack.com/services/T000/B000/XXXX ${COMPOSE} up --detach healer`,
   `DRY_RUN=true ${COMPOSE} up --detach healer`,
   `${COMPOSE} down`,
 ] as const
