@@ -52,8 +52,13 @@ const MAX_STEPS = 30
 const FIRST_STEPS_KEPT = 10
 const MAX_COOLDOWNS = 1000
 
-/** The container, and what is known of its illness now, if it is ill. */
-export type Subject = { readonly name: string; readonly id: string; readonly diagnosis: Diagnosis | undefined }
+/** The container, and what is known of its illness now, if it is ill: since when it has failed in a row, and how. */
+export type Subject = {
+  readonly name: string
+  readonly id: string
+  readonly failingSinceMs: number | undefined
+  readonly diagnosis: Diagnosis | undefined
+}
 
 /** What `happening` to `subject`, at `nowMs`, makes of the book, and the alerts to send. */
 export function note(book: Book, subject: Subject, happening: Happening, nowMs: number, telling: Telling): Noted {
@@ -114,14 +119,14 @@ export function openIncident({ incidents }: Book, name: string): Incident | unde
   return incidents.findLast(({ container, endedMs }) => container === name && endedMs === undefined)
 }
 
-function newIncident({ incidents }: Book, { name, id }: Subject, nowMs: number): Incident {
+function newIncident({ incidents }: Book, { name, id, failingSinceMs }: Subject, nowMs: number): Incident {
   const keyAt = (ms: number) => `postern/${name.slice(0, 100)}/${id.slice(0, 12)}/${ms}`
   const taken = new Set(incidents.map((each) => each.key))
   let beganMs = nowMs
   // A clock may be set back.
   while (taken.has(keyAt(beganMs))) beganMs += 1
   const key = keyAt(beganMs)
-  return { key, container: name, containerId: id, sinceMs: nowMs, steps: [], said: [], alerts: 0, toldTo: [] }
+  return { key, container: name, containerId: id, sinceMs: failingSinceMs ?? nowMs, steps: [], said: [], alerts: 0, toldTo: [] }
 }
 
 type News = Pick<Alert, 'event' | 'severity' | 'message'>

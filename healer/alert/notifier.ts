@@ -108,7 +108,9 @@ export async function openNotifier(options: NotifierOptions): Promise<Notifier> 
 
   return {
     happened(container, happening, state) {
-      const subject = { name: container.name, id: container.id, diagnosis: diagnose(state, clock) }
+      const { firstFailureMs } = state
+      const failingSinceMs = firstFailureMs === undefined ? undefined : toWallMs(firstFailureMs, clock)
+      const subject = { name: container.name, id: container.id, failingSinceMs, diagnosis: diagnose(state, clock) }
       return take(note(book, subject, happening, clock.wallMs(), telling))
     },
     listed: (names) => take(forgetOthers(book, names, clock.wallMs(), telling)),
@@ -131,12 +133,13 @@ export async function openNotifier(options: NotifierOptions): Promise<Notifier> 
   }
 }
 
+const toWallMs = (monotonicMs: number, clock: Clock) => Math.round(clock.wallMs() - (clock.monotonicMs() - monotonicMs))
+
 /** What is known of its illness, at times of day; `undefined`: it is not ill. */
 function diagnose(state: HealthState, clock: Clock): Diagnosis | undefined {
   const { lastFailures: failures, status, exit } = state
   const known = state.diagnosis ?? (failures.length > 0 ? { failures, status, ...exit } : undefined)
-  const toWallMs = (monotonicMs: number) => Math.round(clock.wallMs() - (clock.monotonicMs() - monotonicMs))
-  return known && { ...known, failures: known.failures.map(({ atMs, reason }) => ({ atMs: toWallMs(atMs), reason })) }
+  return known && { ...known, failures: known.failures.map(({ atMs, reason }) => ({ atMs: toWallMs(atMs, clock), reason })) }
 }
 
 /** A receiver that is not set any more is told nothing. */

@@ -8,14 +8,15 @@ import { NOT_RESTARTING } from '../../healer/health/state.ts'
 import { FAILING, GAVE_UP, held, RECOVERED, RESTARTED } from './support/telling.ts'
 
 const MINUTE = 60_000
-const subject = (name: string) => ({ name, id: 'a'.repeat(64), diagnosis: undefined })
+const BEGAN = 1_767_225_600_000
+const subject = (name: string) => ({ name, id: 'a'.repeat(64), failingSinceMs: undefined, diagnosis: undefined })
 const ALL: readonly AlertEvent[] = ALERT_EVENTS
 
 /** A book to which things happen; what was sent, as `container event [receivers]`. */
 function keep(change: Partial<Telling> = {}) {
   const telling: Telling = { cooldownMs: 0, reminderMs: 0, listeners: () => ['ops'], ...change }
   let book: Book = EMPTY_BOOK
-  let nowMs = 1_767_225_600_000
+  let nowMs = BEGAN
   const sent: string[] = []
   const messages: string[] = []
   const take = (noted: Noted) => {
@@ -59,6 +60,14 @@ await t.test('from the first failure that counts to the recovery it is one incid
   )
   const [again] = happen('web', FAILING)
   t.not(again?.incident, alerts[0]?.incident, 'the next is another one')
+})
+
+await t.test('it began with the first of the failures that count', async (t) => {
+  const failing = { ...subject('web'), failingSinceMs: BEGAN - 30_000 }
+  const telling: Telling = { cooldownMs: 0, reminderMs: 0, listeners: () => ['ops'] }
+  const { book, sent } = note(EMPTY_BOOK, failing, FAILING, BEGAN, telling)
+  t.match(sent, [{ alert: { atMs: BEGAN, sinceMs: BEGAN - 30_000 } }])
+  t.match(book.incidents, [{ sinceMs: BEGAN - 30_000 }])
 })
 
 await t.test('what is well, or fails below the threshold, begins none', async (t) => {
