@@ -51,7 +51,7 @@ await t.test('what no restart heals', { timeout: 390_000 }, async (t) => {
     since = await mark()
     await stack.compose('up', '--detach', '--no-deps', '--force-recreate', 'ailing')
     await stack.said('Successfully restarted: ailing', since)
-    t.equal(await said('RESTARTING ailing '), 5, 'one after each')
+    t.ok((await said('RESTARTING ailing ')) >= 5, 'one after each, at least: it may have been time for a second')
   })
 
   await t.test('a reset by the API ends it; the proxy’s budget then ends that, and is no attempt', async (t) => {
