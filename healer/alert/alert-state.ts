@@ -34,6 +34,7 @@ const incident = z.strictObject({
   said: z.array(z.string()),
   alerts: z.int().min(0),
   told: alert.optional(),
+  kept: alert.pick({ event: true, severity: true }).optional(),
   toldTo: z.array(z.string()),
 })
 

@@ -17,9 +17,10 @@ export type Incident = {
   readonly diagnosis?: Diagnosis | undefined
   /** What is told once, and was. */
   readonly said: readonly string[]
-  /** Alerts that it has made, told or not, and the last that was told. */
+  /** Alerts that it has made, told or not, the last that was told, and the last that the cooldown kept from being told. */
   readonly alerts: number
   readonly told?: Alert | undefined
+  readonly kept?: Pick<Alert, 'event' | 'severity'> | undefined
   /** Who has been told of it, by the names of receivers. */
   readonly toldTo: readonly string[]
 }
@@ -92,11 +93,12 @@ export function forgetOthers(book: Book, names: readonly string[], nowMs: number
 /** What is told again at `nowMs` for it lasts, or told at last for the cooldown is over. */
 export function remind(book: Book, nowMs: number, telling: Telling): Noted {
   return forEachOpen(book, (now, incident) => {
-    if (!isDue(now, incident, nowMs, telling)) return { book: now, sent: [] }
+    const due = findDue(now, incident, nowMs, telling)
+    // Who hears of it is not asked again and again what they do not want to hear.
+    if (!due || recipients(incident, due.event, telling).length === 0) return { book: now, sent: [] }
     const since = new Date(incident.sinceMs).toISOString()
     const message = `${incident.container} is still ill, since ${since}. Last: ${incident.steps.at(-1)?.message ?? ''}`
-    const severity = incident.told?.severity ?? 'warning'
-    return tell(now, incident, { event: 'reminder', severity, message }, nowMs, telling)
+    return tell(now, incident, { ...due, message }, nowMs, telling)
   })
 }
 
@@ -110,9 +112,11 @@ function forEachOpen(book: Book, act: (book: Book, incident: Incident) => Noted)
   return noted
 }
 
-function isDue({ cooldowns }: Book, { container, told, alerts }: Incident, nowMs: number, { reminderMs }: Telling): boolean {
-  if (!told) return alerts > 0 && (cooldowns[container]?.untilMs ?? 0) <= nowMs
-  return reminderMs > 0 && nowMs - told.atMs >= reminderMs
+/** What an incident that was told of is a reminder of; to who was to hear of another, it is what they were to hear. */
+function findDue({ cooldowns }: Book, { container, told, kept }: Incident, nowMs: number, { reminderMs }: Telling) {
+  if (!told) return kept && (cooldowns[container]?.untilMs ?? 0) <= nowMs ? kept : undefined
+  const isDue = reminderMs > 0 && nowMs - told.atMs >= reminderMs
+  return isDue ? ({ event: 'reminder', severity: told.severity } as const) : undefined
 }
 
 export function openIncident({ incidents }: Book, name: string): Incident | undefined {
@@ -140,7 +144,11 @@ function tell(book: Book, incident: Incident, news: News, nowMs: number, telling
   const counted = { ...incident, alerts: incident.alerts + 1 }
   if (!incident.told && cooldown.untilMs > nowMs && news.severity !== 'critical') {
     const untold = cooldown.untold + (incident.alerts === 0 ? 1 : 0)
-    return { book: withCooldown(put(book, counted), container, { ...cooldown, untold }), sent: [] }
+    const { event, severity } = news
+    return {
+      book: withCooldown(put(book, { ...counted, kept: { event, severity } }), container, { ...cooldown, untold }),
+      sent: [],
+    }
   }
   // Of those that were not told, this one may be.
   const untold = incident.told ? 0 : cooldown.untold - (incident.alerts > 0 ? 1 : 0)

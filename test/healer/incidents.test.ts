@@ -158,9 +158,30 @@ await t.test('one that still lasts when the cooldown is over is told then', asyn
   pass(8 * MINUTE)
   t.same(sent, [])
   pass(MINUTE)
-  t.same(sent, ['web reminder ops'])
+  t.same(sent, ['web restarted ops'])
   happen('web', RECOVERED)
-  t.same(sent, ['web reminder ops', 'web recovered ops'])
+  t.same(sent, ['web restarted ops', 'web recovered ops'])
+})
+
+await t.test(
+  'what the cooldown kept is told to who was to hear it, as bad as it was, though they want no reminders',
+  async (t) => {
+    const listeners = (event: AlertEvent) => (event === 'held' ? ['ops'] : [])
+    const { happen, pass } = keep({ cooldownMs: 10 * MINUTE, listeners })
+    happen('web', FAILING, held('refused'), RECOVERED)
+    pass(MINUTE)
+    happen('web', FAILING, held('refused'))
+    t.match(pass(9 * MINUTE), [{ event: 'held', severity: 'error', message: /^web is still ill/ }])
+  },
+)
+
+await t.test('nothing is written again and again of what nobody wants to be reminded of', async (t) => {
+  const listeners = (event: AlertEvent) => (event === 'restarted' ? ['ops'] : [])
+  const { happen, pass, book } = keep({ reminderMs: MINUTE, listeners })
+  happen('web', FAILING, RESTARTED)
+  const before = book()
+  pass(2 * MINUTE)
+  t.equal(book(), before)
 })
 
 await t.test('while it lasts people are reminded, at the interval, of how bad it is', async (t) => {
