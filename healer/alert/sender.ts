@@ -134,7 +134,8 @@ export function createSender(options: SenderOptions): Sender {
         const waitMs = await sendOnce()
         if (waitMs > 0) await rest(waitMs, signal, false)
       }
-      if (queue().length > 0 && trouble === undefined) await sendOnce()
+      // Who is being waited for is not asked once more.
+      if (queue().length > 0 && tries === 0) await sendOnce()
       const left = queue().length
       if (left > 0) log.warn({ receiver: receiver.name }, `${receiver.name} is told of ${left} more after the next start`)
     },

@@ -114,6 +114,22 @@ await t.test('at the end what is due is tried once more, and the rest is kept', 
   t.same(JSON.parse(readFileSync(join(stateDir, 'alerts.json'), 'utf8')).outbox, { ops: [] })
 })
 
+await t.test('at the end it is also tried where another alert was never taken', async (t) => {
+  const { happen, stop, took, clock } = await startTelling(t, {
+    answer: (_name, _alerts, tries) =>
+      tries === 1
+        ? { outcome: 'later', answer: 'down' }
+        : tries === 2
+          ? { outcome: 'never', answer: 'it answered 400' }
+          : { outcome: 'delivered', answer: '' },
+  })
+  await happen('bad', FAILING, RESTARTED)
+  await clock.advance(GROUP_WAIT_MS + 1000)
+  await happen('web', FAILING, RESTARTED)
+  await stop()
+  t.same(took(), ['web restarted'])
+})
+
 await t.test('a receiver that forgets is told again while it lasts, and no more once it is over', async (t) => {
   const { happen, clock, took } = await startTelling(t, { receivers: [plainReceiver('ops', { resends: true })] })
   await happen('web', FAILING, GAVE_UP)
