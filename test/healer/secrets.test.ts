@@ -1,18 +1,16 @@
 // Secrets, looked for everywhere: what the program writes, serves and keeps, while receivers repeat all that they are sent, and where settings are
 // wrong.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePort } from '../support/free-port.ts'
-import { builtProgram, plainNode } from '../support/programs.ts'
 import { startServer } from './support/bench.ts'
 import { serveDocker, shortDirectory } from './support/docker-api.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import { createFakeDocker } from './support/fake-docker.ts'
+import { startHealer } from './support/program.ts'
 
 const secretOf = (what: string) => `${what}S3cr3t0123456789abcdef`.padEnd(32, '0').slice(0, 32)
 const SECRETS = {
@@ -41,27 +39,6 @@ async function startEcho(t: Test): Promise<string> {
     server.close()
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-function run(t: Test, args: readonly string[], env: NodeJS.ProcessEnv) {
-  const child = spawn(...plainNode(builtProgram('healer'), ...args), {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  const output = { text: '' }
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output.text += chunk
-    })
-  }
-  const said = async (words: string) => {
-    while (!output.text.includes(words)) {
-      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${output.text}`)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-  }
-  return { child, output, said, ended: once(child, 'close') }
 }
 
 function lookFor(t: Test, where: string, text: string) {
@@ -102,7 +79,7 @@ await t.test('no secret is written, served or kept', { timeout: 120_000 }, async
       HEALER_HOST: '127.0.0.1',
     },
   }
-  const healer = run(t, ['run'], env)
+  const healer = startHealer(t, ['run'], env)
   for (const name of ['slack', 'pagerduty', 'alertmanager', 'webhook']) await healer.said(`${name} will never take this`)
   for (const path of ['/', '/api/containers', '/api/incidents', '/metrics'])
     lookFor(t, path, await (await fetch(`http://127.0.0.1:${port}${path}`)).text())
@@ -110,7 +87,7 @@ await t.test('no secret is written, served or kept', { timeout: 120_000 }, async
     ['check', 0],
     ['test-alert', 1],
   ] as const) {
-    const { ended, output } = run(t, [command], env)
+    const { ended, output } = startHealer(t, [command], env)
     t.same((await ended)[0], code, output.text)
     lookFor(t, command, output.text)
   }
@@ -135,7 +112,7 @@ await t.test('no secret is in what is said of a wrong setting', async (t) => {
     { WEBHOOK_SECRET: SECRETS.signing, WEBHOOK_SECRET_FILE: '/nowhere' },
     { ALERTS_FILE: alerts },
   ]) {
-    const { ended, output } = run(t, ['run'], { ...env, STATE_DIR: directory })
+    const { ended, output } = startHealer(t, ['run'], { ...env, STATE_DIR: directory })
     t.same((await ended)[0], 2, output.text)
     // What stands where a name belongs is quoted, so that it can be found.
     lookFor(t, JSON.stringify(Object.keys(env)), output.text.replaceAll(`“${SECRETS.hook}”`, ''))
