@@ -317,7 +317,7 @@ await t.test('the keys of the policy language, both ways, and the operations', a
   )
   const ruleKeys = Object.values(shape.allow.shape).flatMap((rule) => Object.keys(rule.unwrap().in.shape))
   t.same(firstColumn(policies, 'The keys of a rule').sort(), [...new Set(ruleKeys)].sort())
-  t.same(firstColumn(policies, 'Selectors'), Object.keys(shape.scope.element.shape))
+  t.same(firstColumn(policies, 'Selectors'), Object.keys(shape.scope.in.options[0].element.shape))
   const test = shape.tests.unwrap().element.shape
   t.same(firstColumn(policies, 'Tests'), Object.keys(test))
   t.same(firstColumn(policies, 'Tests', 1), Object.keys(test.given.unwrap().shape))

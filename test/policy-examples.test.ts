@@ -15,7 +15,7 @@ const policies = readPage('policies.md')
 
 await t.test('every example is a policy whose tests hold, each refusal for the rule beside it', async (t) => {
   const examples = blocks(policies, 'yaml')
-  t.equal(examples.length, 7, 'so many examples')
+  t.equal(examples.length, 8, 'so many examples')
   for (const example of examples) checkExample(t, example)
 })
 

@@ -3,7 +3,7 @@ import type { Policy } from '../policy/policy.ts'
 import { policyLines } from '../policy/policy-lines.ts'
 import type { Listed } from '../policy/target.ts'
 import { hang } from './layout.ts'
-import { selectorWords } from './policy-words.ts'
+import { scopeWords } from './policy-words.ts'
 import { type InScope, reportScope } from './scope-report.ts'
 import { findWarnings, type Warning } from './warnings.ts'
 import { cannotDo, type WorstCase, worstCases } from './worst-case.ts'
@@ -31,7 +31,7 @@ export function checkPolicy(file: string, policy: Policy, text: string, containe
     hash: policy.hash,
     client: policy.client,
     tests: policy.tests.length,
-    scope: policy.scope.map(selectorWords).join('; or '),
+    scope: policy.scope.map(scopeWords).join('; or '),
     operations: worstCases(policy, lineOf),
     cannot: cannotDo(policy),
     warnings: findWarnings(policy, lineOf),

@@ -10,7 +10,7 @@ import { type OperationId, operationOf } from '../request/catalogue.ts'
 import { readRequest } from '../request/read-request.ts'
 import { hang } from './layout.ts'
 import { OPERATION_WORDS } from './operation-words.ts'
-import { budgetWords, selectorWords, showWords } from './policy-words.ts'
+import { budgetWords, scopeWords, selectorWords, showWords } from './policy-words.ts'
 import { mismatches } from './scope-report.ts'
 
 /** A place in the policy: `allow.ContainerRestart.when`, and the line of it, or of the nearest around it where it is missing. */
@@ -76,7 +76,7 @@ function aboutContainer(
   return {
     container: [names[0], state, Object.keys(labels).length > 0 ? selectorWords({ labels }) : 'no labels'].join(', '),
     scope: matched
-      ? [`in scope by scope.${matching}: ${selectorWords(matched)}`]
+      ? [`in scope by scope.${matching}: ${scopeWords(matched)}`]
       : scope.map((selector, i) => `not by scope.${i}: ${mismatches(selector, container).join('; ')}`),
   }
 }

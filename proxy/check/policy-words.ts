@@ -21,6 +21,11 @@ export function selectorWords({ labels = {}, names, project }: Selector): string
   ].join(', ')
 }
 
+/** The containers of a scope, in words. */
+export function scopeWords(selector: Selector): string {
+  return selectorWords(selector) || 'of every name and label'
+}
+
 /** `it is running and monitored=true`; of several, any. */
 export function conditionWords(when: readonly Condition[]): string {
   return when

@@ -2,7 +2,7 @@
 import { nearest } from '../policy/nearest.ts'
 import type { Selector } from '../policy/policy.ts'
 import { COMPOSE_PROJECT, type Listed, matchesSelector } from '../policy/target.ts'
-import { selectorWords } from './policy-words.ts'
+import { scopeWords } from './policy-words.ts'
 
 export type InScope = {
   readonly id: string
@@ -22,7 +22,7 @@ export function reportScope(scope: readonly Selector[], containers: readonly Lis
       const selector = scope.findIndex((each) => matchesSelector(each, container))
       const matched = scope[selector]
       const known = { id, name: names[0] ?? id }
-      if (matched) return { ...known, inScope: true, selector, why: [selectorWords(matched)] }
+      if (matched) return { ...known, inScope: true, selector, why: [scopeWords(matched)] }
       return { ...known, inScope: false, why: scope.map((each) => mismatches(each, container).join('; ')) }
     })
     .sort((a, b) => Number(b.inScope) - Number(a.inScope) || (a.name < b.name ? -1 : 1))

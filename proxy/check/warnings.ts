@@ -20,6 +20,7 @@ export const WARNINGS = [
   'any-ps-option',
   'long-wait',
   'costly',
+  'scope-all',
   'scope-by-name',
   'scope-by-project',
   'no-tests',
@@ -44,6 +45,11 @@ export function findWarnings(policy: Policy, lineOf: LineOf): readonly Warning[]
 
 function warnOfSelector({ labels, names, project }: Selector, i: number): readonly Found[] {
   if (labels !== undefined) return []
+  if (names === undefined && project === undefined) {
+    const message =
+      'Every container of the host is in scope, whoever it belongs to and whoever adds it later, Postern’s own among them: those are never changed, but they are seen.'
+    return [{ name: 'scope-all', at: ['scope'], message }]
+  }
   if (names !== undefined) {
     const message =
       'The scope goes by name, and a name belongs to whoever takes it: any container made later under it is in scope. A label has to be given on purpose.'

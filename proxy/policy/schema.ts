@@ -5,7 +5,17 @@ import { answerFields, type FieldTree } from '../request/answer-fields.ts'
 import { CATALOGUE, hasContainer, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
 import { fieldsBelow, matchesName } from './name-pattern.ts'
 import { nearest } from './nearest.ts'
-import { type AllowedValues, type Budget, CONTAINER_STATES, type Condition, type Limit, type Rule, type Show } from './policy.ts'
+import {
+  type AllowedValues,
+  type Budget,
+  CONTAINER_STATES,
+  type Condition,
+  type Limit,
+  type Rule,
+  type Selector,
+  type Show,
+} from './policy.ts'
+import { EVERYTHING } from './target.ts'
 
 /** Refuses an empty object: it would read as a rule and be none. Silent where something else is wrong already. */
 const saysSomething = (message: string) =>
@@ -317,9 +327,20 @@ export const policySchema = z
         .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short name in lower case, such as healer')
         .meta({ description: "The client's name, as it stands in the audit log" }),
       scope: z
-        .array(selector, { error: 'expected a list of selectors' })
-        .min(1, 'an empty scope would hold no container; name at least one selector')
-        .meta({ description: 'The containers that exist, as far as the client can tell: those that match any of these' }),
+        .union(
+          [
+            z
+              .array(selector, { error: 'expected a list of selectors' })
+              .min(1, 'an empty scope would hold no container; name at least one selector, or write `scope: all`'),
+            z.literal('all'),
+          ],
+          { error: 'expected a list of selectors, or `all`' },
+        )
+        .transform((raw): readonly Selector[] => (raw === 'all' ? EVERYTHING : raw))
+        .meta({
+          description:
+            'The containers that exist, as far as the client can tell: those that match any of these; `all`: every one',
+        }),
       allow: operations.meta({
         description: 'The operations that pass, each with its rule; {} where nothing more is to be said',
       }),

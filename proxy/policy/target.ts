@@ -46,7 +46,7 @@ export function matchesSelector(selector: Selector, container: Listed): boolean 
   )
 }
 
-/** A scope that no policy can have: a selector that asks for nothing matches every container. */
+/** `scope: all`: a selector that asks for nothing, which no policy can write, matches every container. */
 export const EVERYTHING: readonly Selector[] = [{}]
 
 /** In scope: any of the selectors matches. */

@@ -145,6 +145,8 @@ t.test('what amounts to root is told with its reason, once', async (t) => {
 t.test('a scope is warned of where others decide who is in it', async (t) => {
   const scope = ['- names: [web]', '- labels: { a: b }', '- project: shop', '- { labels: { a: b }, names: [db], project: shop }']
   t.same(inShort(warningsOf(['SystemPing: {}'], { scope })), ['4 scope-by-name', '6 scope-by-project'])
+  const all = 'version: 1\nclient: reader\nscope: all\nallow:\n  SystemPing: {}\ntests:\n  - deny: POST /build\n'
+  t.same(inShort(checkPolicy('p.yaml', policyOf(all), all).warnings), ['3 scope-all'])
 })
 
 t.test('a policy without a test of what must be refused is warned of', async (t) => {
@@ -156,7 +158,7 @@ t.test('a policy without a test of what must be refused is warned of', async (t)
 
 t.test('each warning there is comes of some policy', async (t) => {
   const told = wide.flatMap(([, allow]) => warningsOf(allow).map(({ name }) => name))
-  t.same(new Set([...told, 'root-equivalent', 'scope-by-name', 'scope-by-project', 'no-tests']), new Set(WARNINGS))
+  t.same(new Set([...told, 'root-equivalent', 'scope-all', 'scope-by-name', 'scope-by-project', 'no-tests']), new Set(WARNINGS))
 })
 
 t.test('a place in a policy has the line of its own words, or of the nearest around it', async (t) => {
