@@ -31,11 +31,13 @@ function renderOperations(): string {
     '- **reads** changes nothing. **writes** changes something; `budget` bounds how often, and `when` says in which state of a container.',
     '- **root** amounts to root on the host, hands it out, or makes the Engine connect wherever the client says; it has to be named again under',
     '  `allow_root_equivalent`.',
-    '- `show` is what a JSON answer is cut down to. Where there is no JSON, there is nothing to cut.',
+    '- `show` is what a JSON answer is cut down to, and each object of those that come one by one. Of bytes nothing can be cut: an operation',
+    '  that answers with bytes, or gives the connection, takes `show: all` and nothing else.',
     '- A query key takes `[true, false]` (b), a range or list of whole numbers (n), or a list of texts (t). `filters` takes a list of the',
     '  filters named; each is for what is shown, since a filter on what is hidden would tell of it.',
-    '- `{container}` is always one of the scope. Other objects are seen whole and by name, but for the containers in them: the disk usage tells of',
-    '  those in scope alone, a network of none.',
+    '- `{container}` is always one of the scope, and so is the one in the query of `ImageCommit` or in the body of `NetworkConnect` and',
+    '  `NetworkDisconnect`; `{exec}` is a command that was prepared through the same socket, in a container of the scope. Other objects are seen whole and by name, but for the containers in them: the disk usage tells of',
+    '  those in scope alone, a network of none, and events of those in scope.',
     '',
     '| operation | request | kind | answer | query | |',
     '|---|---|---|---|---|---|',
@@ -44,19 +46,24 @@ function renderOperations(): string {
   ].join('\n')
 }
 
+const ANSWERS = {
+  ...{ json: 'JSON', nothing: '', ping: '`OK`', objects: 'JSON objects, one by one' },
+  ...{ stream: 'bytes', hijack: 'the connection' },
+}
+
 function cells(operation: Operation): readonly string[] {
   const { id, method, path, kind, answer, query } = operation
   const why = whyNotServed(operation)
   const keys = Object.entries(query).map(([key, type]) =>
     typeof type === 'object'
       ? `${key}: ${Object.keys(type).join(' ')}`
-      : `${key} (${{ boolean: 'b', integer: 'n', text: 't' }[type]})`,
+      : `${key} (${{ boolean: 'b', integer: 'n', text: 't', path: 't', container: 'in scope' }[type]})`,
   )
   return [
     `\`${id}\``,
     `\`${method} /${path.join('/')}\``,
     KINDS[kind],
-    { json: 'JSON', nothing: '', ping: '`OK`', stream: 'a stream', hijack: 'a connection of its own' }[answer],
+    ANSWERS[answer],
     keys.join(', '),
     why === undefined ? '' : `in no policy: ${why}`,
   ]

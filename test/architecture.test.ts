@@ -121,6 +121,7 @@ await t.test('the page has its rules', async (t) => {
   )
   t.same(rules.packages, [
     { name: 'dockerode', files: ['healer/docker/dockerode.ts'] },
+    { name: 'http-proxy', files: ['proxy/engine/open-ended.ts'] },
     { name: 're2js', files: ['healer/settings/pattern.ts'] },
     { name: 'yaml', files: ['healer/alert/alerts-file.ts', 'proxy/policy/parse-policy.ts', 'proxy/policy/policy-lines.ts'] },
   ])

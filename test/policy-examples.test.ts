@@ -64,12 +64,14 @@ await t.test('the budget is spent as the page says', async (t) => {
 /** All that a policy can name, with any value, of the containers labelled `monitored`. */
 const WIDEST = (() => {
   const served = CATALOGUE.filter((operation) => whyNotServed(operation) === undefined)
-  const values = { boolean: [true, false], integer: '-999999999..999999999', text: ['*'] } as const
+  const values = { boolean: [true, false], integer: '-999999999..999999999', text: ['*'], path: ['*'], container: ['*'] } as const
   const rule = ({ query, answer }: Operation) => ({
     query: Object.fromEntries(
-      Object.entries(query).map(([key, type]) => [key, typeof type === 'object' ? Object.keys(type) : values[type]]),
+      Object.entries(query).flatMap(([key, type]) =>
+        type === 'container' ? [] : [[key, typeof type === 'object' ? Object.keys(type) : values[type]]],
+      ),
     ),
-    ...(answer === 'json' ? { show: 'all' } : {}),
+    ...(['nothing', 'ping'].includes(answer) ? {} : { show: 'all' }),
   })
   return policyOf(
     JSON.stringify({
@@ -85,7 +87,7 @@ const WIDEST = (() => {
 await t.test('what the page says no policy can allow, the widest one refuses', async (t) => {
   const labels = { monitored: 'true' }
   const rows = tableRows(policies, 'How a decision is made', 1)
-  t.equal(rows.length, 8)
+  t.equal(rows.length, 9)
   for (const [requests, rule] of rows)
     for (const request of words(requests))
       t.same([refusedBy(WIDEST, request, { labels, isProtected: request.includes('/postern-') })], words(rule), request)

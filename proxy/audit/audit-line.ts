@@ -63,7 +63,9 @@ const decision = {
 const lineSchemas = [
   z
     .strictObject({ ...stamp, event: z.literal('decision'), ...decision, ...z.object(outcome).partial().shape })
-    .describe('a decision; without `status` it is one that changes something, and an `outcome` follows'),
+    .describe(
+      'a decision; without `status` it is one that changes something, or a read that goes on for long, and an `outcome` follows',
+    ),
   z
     .strictObject({
       ...stamp,
@@ -72,7 +74,7 @@ const lineSchemas = [
       ...outcome,
       left: z.string().optional().describe('the state in which a change that failed has left its container'),
     })
-    .describe('what came of a change'),
+    .describe('what came of a change, or of a read that went on for long'),
   z.strictObject({ ...stamp, event: z.literal(['start', 'stop']), reason: z.string() }).describe('of the proxy'),
   z
     .strictObject({ ...stamp, event: z.literal('reload'), client: z.string(), policy: z.string(), before: z.string() })

@@ -11,7 +11,7 @@ export type ApiRange = {
 const REMEMBERED_MS = 60_000
 
 /** `now` gives milliseconds that never go back. */
-export function createApiRange(engine: Engine, now: () => number): ApiRange {
+export function createApiRange(engine: Pick<Engine, 'ask'>, now: () => number): ApiRange {
   let known: { readonly min: number; readonly max: number; readonly atMs: number } | undefined
   return {
     async lacks(version) {
@@ -25,7 +25,7 @@ export function createApiRange(engine: Engine, now: () => number): ApiRange {
   }
 }
 
-async function askRange(engine: Engine): Promise<{ min: number; max: number }> {
+async function askRange(engine: Pick<Engine, 'ask'>): Promise<{ min: number; max: number }> {
   const { status, body } = await engine.ask({ method: 'GET', path: '/version', isRead: true, timeoutMs: READ_TIMEOUT_MS })
   const { MinAPIVersion, ApiVersion } = (status === 200 ? (parseJson(body) ?? {}) : {}) as Readonly<Record<string, unknown>>
   const [min, max] = [minorOf(MinAPIVersion), minorOf(ApiVersion)]

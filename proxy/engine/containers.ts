@@ -16,7 +16,7 @@ export type Inspected = Listed & {
 export type Mount = { readonly source: string; readonly destination: string }
 
 /** All containers in scope, running or not, with the Engine's own words for each. Throws `EngineError`. */
-export async function listInScope(engine: Engine, scope: readonly Selector[]): Promise<readonly Listed[]> {
+export async function listInScope(engine: Pick<Engine, 'ask'>, scope: readonly Selector[]): Promise<readonly Listed[]> {
   const path = `/containers/json?all=1${filtersParameter(scopeFilters(scope))}`
   const answer = await engine.ask({ method: 'GET', path, isRead: true, timeoutMs: READ_TIMEOUT_MS })
   if (answer.status !== 200) throw new EngineError('answer', `the Engine answered ${answer.status} to a list of containers`)
@@ -24,7 +24,7 @@ export async function listInScope(engine: Engine, scope: readonly Selector[]): P
 }
 
 /** All containers that the Engine has. Throws `EngineError`. */
-export function listAll(engine: Engine): Promise<readonly Listed[]> {
+export function listAll(engine: Pick<Engine, 'ask'>): Promise<readonly Listed[]> {
   return listInScope(engine, EVERYTHING)
 }
 
@@ -38,7 +38,7 @@ export function keepInScope(list: unknown, scope: readonly Selector[]): readonly
 }
 
 /** The container with `id` as it is now; `undefined` when it is gone. Throws `EngineError`. */
-export async function inspectContainer(engine: Engine, id: ContainerId): Promise<Inspected | undefined> {
+export async function inspectContainer(engine: Pick<Engine, 'ask'>, id: ContainerId): Promise<Inspected | undefined> {
   const answer = await engine.ask({ method: 'GET', path: `/containers/${id}/json`, isRead: true, timeoutMs: READ_TIMEOUT_MS })
   if (answer.status === 404) return undefined
   const body = record(answer.status === 200 ? parseJson(answer.body) : undefined)

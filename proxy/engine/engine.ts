@@ -2,11 +2,17 @@
 // Never sees a client's bytes.
 import { errors, Pool } from 'undici'
 import type { Method } from '../request/catalogue.ts'
+import { askOpenEnded, type OpenEngineAnswer, type OpenRequest } from './open-ended.ts'
+import { openTunnel, type Tunnel, type TunnelRequest } from './tunnel.ts'
 
 export type EngineRequest = {
   readonly method: Method
   /** Built from typed values; see `requestPath`. */
   readonly path: string
+  /** Headers of the proxy's own making. */
+  readonly headers?: Readonly<Record<string, string | string[]>>
+  /** JSON, written by the proxy. */
+  readonly body?: string
   /** Reads wait in turn, a few at a time; what is no read goes out at once, so that reads never wait for a slow one. */
   readonly isRead: boolean
   /** Milliseconds until the whole answer must have come, waiting for a turn included. */
@@ -22,6 +28,10 @@ export type EngineAnswer = {
 export type Engine = {
   /** Throws `EngineError`, nothing else. */
   readonly ask: (request: EngineRequest) => Promise<EngineAnswer>
+  /** As soon as the head of the answer has come. Throws `EngineError`, nothing else. */
+  readonly open: (request: OpenRequest) => Promise<OpenEngineAnswer>
+  /** The connection itself, once the Engine has given it; an answer where it has not. Throws `EngineError`, nothing else. */
+  readonly tunnel: (request: TunnelRequest) => Promise<Tunnel | OpenEngineAnswer>
   readonly close: () => Promise<void>
 }
 
@@ -62,20 +72,29 @@ export function connectEngine(socketPath: string, onAsked: (reached: boolean) =>
       maxResponseSize,
     })
   const [reads, writes] = [open(MAX_READS, MAX_ANSWER_BYTES), open(MAX_WRITES, MAX_WRITE_ANSWER_BYTES)]
+  const explained = async <T>(asking: Promise<T>): Promise<T> => {
+    try {
+      const answer = await asking
+      onAsked(true)
+      return answer
+    } catch (error) {
+      const why = explain(error, socketPath)
+      onAsked(why.kind !== 'unreachable')
+      throw why
+    }
+  }
+  const askWhole = async ({ method, path, headers: own, body, isRead, timeoutMs }: EngineRequest): Promise<EngineAnswer> => {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const type = body === undefined ? {} : { 'content-type': 'application/json' }
+    const headers = { accept: 'application/json', ...type, ...own }
+    const request = { method, path, headers, signal, ...(body === undefined ? {} : { body }) }
+    const answer = await (isRead ? reads : writes).request(request)
+    return { status: answer.statusCode, headers: answer.headers, body: await answer.body.text() }
+  }
   return {
-    async ask({ method, path, isRead, timeoutMs }) {
-      const signal = AbortSignal.timeout(timeoutMs)
-      const headers = { accept: 'application/json' }
-      try {
-        const answer = await (isRead ? reads : writes).request({ method, path, headers, signal })
-        onAsked(true)
-        return { status: answer.statusCode, headers: answer.headers, body: await answer.body.text() }
-      } catch (error) {
-        const explained = explain(error, socketPath)
-        onAsked(explained.kind !== 'unreachable')
-        throw explained
-      }
-    },
+    ask: (request) => explained(askWhole(request)),
+    open: (request) => explained(askOpenEnded(socketPath, request)),
+    tunnel: (request) => explained(openTunnel(socketPath, request)),
     close: async () => void (await Promise.all([reads.destroy(), writes.destroy()])),
   }
 }

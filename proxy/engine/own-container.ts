@@ -28,7 +28,7 @@ export type Protection = (container: Inspected) => boolean
 
 /** Throws `EngineError` when the Engine cannot be asked about this container. */
 export async function findProtection(
-  engine: Engine,
+  engine: Pick<Engine, 'ask'>,
   ownId: ContainerId | undefined,
   socketPaths: readonly string[],
   mountinfo: string = readMountinfo(),

@@ -14,7 +14,7 @@ export type Targets = {
 }
 
 export type TargetsOptions = {
-  readonly engine: Engine
+  readonly engine: Pick<Engine, 'ask'>
   readonly scope: readonly Selector[]
   readonly ownId: ContainerId | undefined
   readonly socketPaths: readonly string[]

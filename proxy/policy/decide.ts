@@ -1,7 +1,7 @@
 // Step 2, decide: whether a request may pass, and as what. Pure and total; every way out but one is a refusal.
 // An `Approved` can be made nowhere else, and nothing else can be forwarded.
-import type { ApiRequest, ApiVersion, ObjectName, QueryValue } from '../request/api-request.ts'
-import { type Filters, hasContainer, MEANT_WHEN_ABSENT, type OperationId } from '../request/catalogue.ts'
+import type { ApiRequest, ApiVersion, JsonBody, ObjectName, QueryValue } from '../request/api-request.ts'
+import { type Filters, hasContainer, MEANT_WHEN_ABSENT, type OperationId, readsFiles } from '../request/catalogue.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import { chargesOf, waitFor } from './budget.ts'
 import { fieldsBelow, matchesName } from './name-pattern.ts'
@@ -19,6 +19,11 @@ export type Approved = {
   readonly names: ReadonlyMap<string, ObjectName>
   readonly version?: ApiVersion
   readonly query: ReadonlyMap<string, QueryValue>
+  /** As `ApiRequest` has them. */
+  readonly headers: ReadonlyMap<string, readonly string[]>
+  readonly upgrade: boolean
+  readonly announced?: NonNullable<ApiRequest['announced']>
+  readonly body?: JsonBody
   readonly show: Show
   /** The containers that exist for the client; a list is cut to them. */
   readonly scope: readonly Selector[]
@@ -64,20 +69,25 @@ export function decide(policy: Policy, request: ApiRequest, known: Known, ledger
   const badQuery = checkQuery(policy, request, rule)
   if (badQuery) return badQuery
   const isRead = operation.kind === 'reads'
+  // The files of what is protected hold secrets of the proxy's own: to judge that, the container must be inspected.
+  const need = isRead && !readsFiles(operation) ? 'listed' : 'inspected'
   if (!hasContainer(operation))
     return isRead ? approve(policy, request, rule) : decideCharge(policy, request, rule, ledger, nowMs)
 
-  if (known.target === 'not asked') return { verdict: 'resolve', need: isRead ? 'listed' : 'inspected' }
+  if (known.target === 'not asked') return { verdict: 'resolve', need }
   if (known.target === 'not found') return noSuchContainer(request)
   if (!inScope(policy.scope, known.container)) return noSuchContainer(request)
-  if (isRead) return approve(policy, request, rule, known.container.id)
-  if (known.target === 'listed') return { verdict: 'resolve', need: 'inspected' }
+  if (need === 'listed') return approve(policy, request, rule, known.container.id)
+  if (known.target === 'listed') return { verdict: 'resolve', need }
+  if (isRead && !known.container.isProtected) return approve(policy, request, rule, known.container.id)
   return decideWrite(policy, request, rule, known.container, ledger, nowMs)
 }
 
 /** The one answer for hidden, missing and ambiguous. */
 export function noSuchContainer(request: ApiRequest): Refusal {
-  return refuse(404, 'policy.scope', `No such container: ${request.container}`, ['scope'])
+  const exec = request.names.get('exec')
+  const what = exec === undefined ? `container: ${request.container}` : `exec instance: ${exec}`
+  return refuse(404, 'policy.scope', `No such ${what}`, ['scope'])
 }
 
 function decideWrite(
@@ -91,7 +101,8 @@ function decideWrite(
   const id = request.operation.id
   const name = target.names[0] ?? target.id
   if (target.isProtected) {
-    return refuse(403, 'policy.protected', `${id}: ${name} is a part of Postern; no policy can allow a change to it`)
+    const what = readsFiles(request.operation) ? 'a look at its files' : 'a change to it'
+    return refuse(403, 'policy.protected', `${id}: ${name} is a part of Postern; no policy can allow ${what}`)
   }
   if (target.isBusy) return refuse(409, 'policy.busy', `${id}: another change to ${name} is under way; one at a time`)
   // What a restart from here left exited is judged as the running container that it was before as well.
@@ -124,6 +135,10 @@ function approve(policy: Policy, request: ApiRequest, rule: Rule, container?: Co
     operation: request.operation.id,
     query: request.query,
     names: request.names,
+    headers: request.headers,
+    upgrade: request.upgrade,
+    ...(request.announced === undefined ? {} : { announced: request.announced }),
+    ...(request.body === undefined ? {} : { body: request.body }),
     show: rule.show ?? [],
     scope: policy.scope,
     ...(request.version === undefined ? {} : { version: request.version }),

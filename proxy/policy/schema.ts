@@ -2,7 +2,7 @@
 // Says nothing of where in the file; `parsePolicy` finds that.
 import { z } from 'zod'
 import { answerFields, type FieldTree } from '../request/answer-fields.ts'
-import { CATALOGUE, hasContainer, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
+import { CATALOGUE, hasContainer, isCut, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
 import { fieldsBelow, matchesName } from './name-pattern.ts'
 import { nearest } from './nearest.ts'
 import {
@@ -95,6 +95,10 @@ function showOf({ id }: Operation) {
     .transform(buildShow)
     .meta({ description: `What is shown of the answer: \`all\`, or fields out of ${[...(fields?.keys() ?? [])].join(', ')}` })
 }
+
+const UNCUT = z
+  .literal('all', { error: 'expected `all`: what it answers is bytes, of which nothing can be cut' })
+  .meta({ description: '`all`: what it answers is bytes, of which nothing can be cut' })
 
 type UnknownField = { readonly path: readonly PropertyKey[]; readonly message: string }
 
@@ -199,12 +203,14 @@ function valuesOf(type: QueryType): z.ZodType<AllowedValues> {
         .transform((ranges) => ({ type, ranges }))
         .meta({ description: 'A range such as 0..60, or a list of whole numbers' })
     case 'text':
+    case 'path':
+    case 'container':
       return z
         .array(z.string('expected a text; write it in quotes'), {
           error: 'expected a list of texts; * in one stands for any run of characters',
         })
         .min(1, atLeastOne)
-        .transform((patterns) => ({ type, patterns }))
+        .transform((patterns) => ({ type: 'text' as const, patterns }))
         .meta({ description: 'A list of texts; * in one stands for any run of characters' })
     default: {
       const names = Object.keys(type)
@@ -218,7 +224,9 @@ function valuesOf(type: QueryType): z.ZodType<AllowedValues> {
 }
 
 function queryOf(operation: Operation) {
-  const keys = Object.entries(operation.query).map(([key, type]) => [key, valuesOf(type).optional()] as const)
+  const keys = Object.entries(operation.query).flatMap(([key, type]) =>
+    type === 'container' ? [] : [[key, valuesOf(type).optional()] as const],
+  )
   return z
     .strictObject(Object.fromEntries(keys), { error: 'expected query keys with the values they may have' })
     .meta({ description: 'The query keys that may be given, with the values they may have. One that is not listed is refused' })
@@ -229,7 +237,8 @@ function ruleOf(operation: Operation) {
   const isWrite = operation.kind !== 'reads'
   const shape: z.core.$ZodLooseShape = {
     query: queryOf(operation).optional(),
-    ...(operation.answer === 'json' ? { show: showOf(operation) } : {}),
+    ...(isCut(operation) ? { show: showOf(operation) } : {}),
+    ...(operation.answer === 'stream' || operation.answer === 'hijack' ? { show: UNCUT } : {}),
     ...(isWrite && hasContainer(operation) ? { when: conditions.optional() } : {}),
     ...(isWrite ? { budget: budgetOf(operation).optional() } : {}),
   }

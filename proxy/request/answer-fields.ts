@@ -44,6 +44,12 @@ const VOLUME = `
   AccessibleTopology{Segments{*}}} PublishStatus{NodeID State PublishContext{*}}}
 `
 
+const CPU = `
+  cpu_usage{total_usage percpu_usage usage_in_kernelmode usage_in_usermode} system_cpu_usage online_cpus
+  throttling_data{periods throttled_periods throttled_time}
+`
+const BLKIO = 'major minor op value'
+
 const FIELDS: Partial<Record<OperationId, string>> = {
   ContainerList: `
     Id Names Image ImageID Command Created Ports{IP PrivatePort PublicPort Type} SizeRw SizeRootFs Labels{*} State Status
@@ -76,6 +82,31 @@ const FIELDS: Partial<Record<OperationId, string>> = {
     GlobalIPv6PrefixLen IPAddress IPPrefixLen IPv6Gateway MacAddress Networks{*{${ENDPOINT}}}}
     ImageManifestDescriptor{${DESCRIPTOR}} Storage{RootFS{Snapshot{Name}}}
   `,
+  SystemEvents: 'Type Action Actor{ID Attributes{*}} scope time timeNano status id from',
+  ContainerWait: 'StatusCode Error{Message}',
+  ContainerStats: `
+    id name Id Name os_type read preread pids_stats{current limit} num_procs storage_stats{*} cpu_stats{${CPU}}
+    precpu_stats{${CPU}} memory_stats{usage max_usage stats{*} failcnt limit commitbytes commitpeakbytes privateworkingset}
+    networks{*{rx_bytes rx_packets rx_errors rx_dropped tx_bytes tx_packets tx_errors tx_dropped endpoint_id instance_id}}
+    blkio_stats{io_service_bytes_recursive{${BLKIO}} io_serviced_recursive{${BLKIO}} io_queue_recursive{${BLKIO}}
+    io_service_time_recursive{${BLKIO}} io_wait_time_recursive{${BLKIO}} io_merged_recursive{${BLKIO}}
+    io_time_recursive{${BLKIO}} sectors_recursive{${BLKIO}}}
+  `,
+  SystemAuth: 'Status IdentityToken',
+  ContainerUpdate: 'Warnings',
+  ContainerCreate: 'Id Warnings',
+  ContainerExec: 'Id',
+  ExecInspect: `
+    CanRemove DetachKeys ID Running ExitCode ProcessConfig{privileged user tty entrypoint arguments} OpenStdin OpenStderr
+    OpenStdout ContainerID Pid
+  `,
+  ImageCommit: 'Id',
+  NetworkCreate: 'Id Warning',
+  VolumeCreate: VOLUME,
+  ServiceCreate: 'ID Warnings Warning',
+  ServiceUpdate: 'Warnings',
+  SecretCreate: 'ID',
+  ConfigCreate: 'ID',
   ContainerTop: 'Titles Processes',
   ContainerChanges: 'Path Kind',
   ImageList: `

@@ -21,18 +21,32 @@ export type QueryValue =
 
 export type ApiRequest = {
   readonly operation: Operation
-  /** Present exactly where the operation's path has `{container}`. */
+  /** Present where the request names one: in its path, its query or its body. */
   readonly container?: ContainerRef
   /** What stands for the other `{…}` of the operation's path, by what stands between the braces. */
   readonly names: ReadonlyMap<string, ObjectName>
   /** The version the client asked for; absent when it asked for none. */
   readonly version?: ApiVersion
   readonly query: ReadonlyMap<string, QueryValue>
+  /** Of the headers that the operation takes, those that were sent, by their names in lower case. */
+  readonly headers: ReadonlyMap<string, readonly string[]>
+  /** The client asks for the connection itself, of an operation that can give it. */
+  readonly upgrade: boolean
+  /** A body is announced, of an operation that takes one; how many bytes it has, where that is said. */
+  readonly announced?: { readonly bytes?: number }
+  /** What a body of JSON said, once it was read. */
+  readonly body?: JsonBody
 }
+
+/** A request that is nothing but its line. */
+export const LINE_ONLY = { headers: new Map(), upgrade: false } as const satisfies Pick<ApiRequest, 'headers' | 'upgrade'>
+
+/** A body as it was understood: an object or a list, to be written anew. */
+export type JsonBody = { readonly value: object }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
 /** One of the segments of an image's or a plugin's reference, with the port, tag or digest that it may have. */
-const REFERENCE_SEGMENT = /^[a-zA-Z0-9][a-zA-Z0-9_.:@-]{0,254}$/
+const REFERENCE_SEGMENT = /^[a-zA-Z0-9](?:[a-zA-Z0-9_.:@-]{0,253}[a-zA-Z0-9_.-])?$/
 
 /** One path segment in the Engine's grammar of container names and ids, or `undefined`. */
 export function parseContainerRef(segment: string): ContainerRef | undefined {

@@ -5,13 +5,19 @@
 export type OperationKind = 'reads' | 'writes' | 'root'
 
 /**
- * What the Engine answers with: JSON, which a policy cuts down; nothing; the fixed text of a ping; bytes or objects until one side
- * ends them, however long that takes; or a connection taken over from HTTP.
+ * What the Engine answers with: JSON, which a policy cuts down; nothing; the fixed text of a ping; JSON objects one after the other,
+ * each of which a policy cuts down, or bytes, until one side ends them, however long that takes; or a connection taken over from HTTP.
  */
-export type AnswerKind = 'json' | 'nothing' | 'ping' | 'stream' | 'hijack'
+export type AnswerKind = 'json' | 'nothing' | 'ping' | 'objects' | 'stream' | 'hijack'
 
-/** What a body holds, where an operation takes one. */
-export type BodyKind = 'json' | 'tar'
+/** What a body holds, where an operation takes one; `member`: JSON that names a container, to be made one of a network or none. */
+export type BodyKind = 'json' | 'member' | 'tar'
+
+/** By what a request says which container it is about: a segment of its path, the exec in its path, a key of its query, or its body. */
+export type ContainerBy = 'path' | 'exec' | 'query' | 'body'
+
+/** What a hijacked connection is upgraded to. */
+export type Protocol = 'tcp' | 'h2c'
 
 /**
  * The filters that a list takes, each with the field of the answer that it tells of: a filter on what is not shown would be an
@@ -19,8 +25,11 @@ export type BodyKind = 'json' | 'tar'
  */
 export type Filters = Readonly<Record<string, string>>
 
-/** How a query value is written: `true|false|1|0`; a decimal integer of at most nine digits; any text; Docker's JSON filters. */
-export type QueryType = 'boolean' | 'integer' | 'text' | Filters
+/**
+ * How a query value is written: `true|false|1|0`; a decimal integer of at most nine digits; any text; a path without `..`; the name or
+ * id of a container, which the scope judges; Docker's JSON filters.
+ */
+export type QueryType = 'boolean' | 'integer' | 'text' | 'path' | 'container' | Filters
 
 type Query = Readonly<Record<string, QueryType>>
 
@@ -36,7 +45,7 @@ type Row = readonly [
   body?: BodyKind,
 ]
 
-const keys = (type: 'boolean' | 'integer' | 'text', names: string): Query =>
+const keys = (type: 'boolean' | 'integer' | 'text' | 'path', names: string): Query =>
   Object.fromEntries(names.split(' ').map((name) => [name, type]))
 /** `filter:Field.Below …` */
 const filters = (pairs: string): Filters => Object.fromEntries(pairs.split(' ').map((pair) => pair.split(':')))
@@ -102,7 +111,7 @@ const OPERATIONS = [
   ['SystemVersion', 'GET /version', 'reads', 'json'],
   ['SystemInfo', 'GET /info', 'reads', 'json'],
   ['SystemDataUsage', 'GET /system/df', 'reads', 'json', { type: 'text', verbose: 'boolean' }],
-  ['SystemEvents', 'GET /events', 'reads', 'stream', { since: 'text', until: 'text', filters: EVENT_FILTERS }],
+  ['SystemEvents', 'GET /events', 'reads', 'objects', { since: 'text', until: 'text', filters: EVENT_FILTERS }],
   ['SystemAuth', 'POST /auth', 'root', 'json', {}, 'json'],
 
   ['ContainerList', 'GET /containers/json', 'reads', 'json', { all: 'boolean', size: 'boolean', filters: CONTAINER_FILTERS }],
@@ -110,11 +119,11 @@ const OPERATIONS = [
   ['ContainerTop', 'GET /containers/{container}/top', 'reads', 'json', { ps_args: 'text' }],
   ['ContainerChanges', 'GET /containers/{container}/changes', 'reads', 'json'],
   ['ContainerLogs', 'GET /containers/{container}/logs', 'reads', 'stream', { ...SERVICE_LOGS, until: 'text' }],
-  ['ContainerStats', 'GET /containers/{container}/stats', 'reads', 'stream', { stream: 'boolean', 'one-shot': 'boolean' }],
+  ['ContainerStats', 'GET /containers/{container}/stats', 'reads', 'objects', { stream: 'boolean', 'one-shot': 'boolean' }],
   ['ContainerExport', 'GET /containers/{container}/export', 'reads', 'stream'],
-  ['ContainerArchive', 'GET /containers/{container}/archive', 'reads', 'stream', { path: 'text' }],
-  ['ContainerArchiveInfo', 'HEAD /containers/{container}/archive', 'reads', 'stream', { path: 'text' }],
-  ['ContainerWait', 'POST /containers/{container}/wait', 'reads', 'stream', { condition: 'text' }],
+  ['ContainerArchive', 'GET /containers/{container}/archive', 'reads', 'stream', { path: 'path' }],
+  ['ContainerArchiveInfo', 'HEAD /containers/{container}/archive', 'reads', 'stream', { path: 'path' }],
+  ['ContainerWait', 'POST /containers/{container}/wait', 'reads', 'objects', { condition: 'text' }],
   ['ContainerStart', 'POST /containers/{container}/start', 'writes', 'nothing', { detachKeys: 'text' }],
   ['ContainerStop', 'POST /containers/{container}/stop', 'writes', 'nothing', { t: 'integer', signal: 'text' }],
   ['ContainerRestart', 'POST /containers/{container}/restart', 'writes', 'nothing', { t: 'integer', signal: 'text' }],
@@ -141,7 +150,7 @@ const OPERATIONS = [
     'PUT /containers/{container}/archive',
     'root',
     'nothing',
-    keys('text', 'path noOverwriteDirNonDir copyUIDGID'),
+    { ...keys('path', 'path'), ...keys('text', 'noOverwriteDirNonDir copyUIDGID') },
     'tar',
   ],
   ['ExecInspect', 'GET /exec/{exec}/json', 'reads', 'json'],
@@ -191,7 +200,7 @@ const OPERATIONS = [
     'POST /commit',
     'root',
     'json',
-    { ...keys('text', 'container repo tag comment author changes'), pause: 'boolean' },
+    { container: 'container', ...keys('text', 'repo tag comment author changes'), pause: 'boolean' },
     'json',
   ],
   ['ImageBuild', 'POST /build', 'root', 'stream', IMAGE_BUILD, 'tar'],
@@ -202,8 +211,8 @@ const OPERATIONS = [
   ['NetworkList', 'GET /networks', 'reads', 'json', { filters: NETWORK_FILTERS }],
   ['NetworkInspect', 'GET /networks/{network}', 'reads', 'json', { verbose: 'boolean', scope: 'text' }],
   ['NetworkCreate', 'POST /networks/create', 'writes', 'json', {}, 'json'],
-  ['NetworkConnect', 'POST /networks/{network}/connect', 'writes', 'nothing', {}, 'json'],
-  ['NetworkDisconnect', 'POST /networks/{network}/disconnect', 'writes', 'nothing', {}, 'json'],
+  ['NetworkConnect', 'POST /networks/{network}/connect', 'writes', 'nothing', {}, 'member'],
+  ['NetworkDisconnect', 'POST /networks/{network}/disconnect', 'writes', 'nothing', {}, 'member'],
   ['NetworkDelete', 'DELETE /networks/{network}', 'writes', 'nothing'],
   ['NetworkPrune', 'POST /networks/prune', 'writes', 'json', { filters: pruneFilters('label label! until', 'NetworksDeleted') }],
 
@@ -272,6 +281,24 @@ const OPERATIONS = [
 
 export type OperationId = (typeof OPERATIONS)[number][0]
 
+/**
+ * Headers that mean something to the Engine, beside those of HTTP: credentials for registries, and what a builder's session offers. Of
+ * all others, none is passed on.
+ */
+const HEADERS: Partial<Record<OperationId, readonly string[]>> = {
+  ImageCreate: ['x-registry-auth'],
+  ImagePush: ['x-registry-auth'],
+  ImageBuild: ['x-registry-config'],
+  DistributionInspect: ['x-registry-auth'],
+  GetPluginPrivileges: ['x-registry-auth'],
+  PluginPull: ['x-registry-auth'],
+  PluginUpgrade: ['x-registry-auth'],
+  PluginPush: ['x-registry-auth'],
+  ServiceCreate: ['x-registry-auth'],
+  ServiceUpdate: ['x-registry-auth'],
+  Session: ['uuid', 'name', 'sharedkey', 'grpc-method'].map((name) => `x-docker-expose-session-${name}`),
+}
+
 /** An operation as the rest of the proxy knows it. */
 export type Operation = {
   readonly id: OperationId
@@ -282,14 +309,33 @@ export type Operation = {
   readonly answer: AnswerKind
   readonly query: Query
   readonly body?: BodyKind
+  /** By what it names its container; absent where it is about none. */
+  readonly containerBy?: ContainerBy
+  /** In lower case. */
+  readonly headers: readonly string[]
+  /** Of one that is hijacked. */
+  readonly protocol?: Protocol
 }
 
 export const CATALOGUE: readonly Operation[] = OPERATIONS.map((row): Operation => {
   const [id, request, kind, answer, query = {}, body]: Row & { readonly 0: OperationId } = row
   const [method = '', path = ''] = request.split(' ')
-  const operation = { id, method: method as Method, path: path.slice(1).split('/'), kind, answer, query }
-  return body === undefined ? operation : { ...operation, body }
+  const segments = path.slice(1).split('/')
+  const containerBy = containerByOf(segments, query, body)
+  return {
+    ...{ id, method: method as Method, path: segments, kind, answer, query, headers: HEADERS[id] ?? [] },
+    ...(body === undefined ? {} : { body }),
+    ...(containerBy === undefined ? {} : { containerBy }),
+    ...(answer === 'hijack' ? { protocol: segments.length === 1 ? 'h2c' : 'tcp' } : {}),
+  }
 })
+
+function containerByOf(path: readonly string[], query: Query, body: BodyKind | undefined): ContainerBy | undefined {
+  if (path.includes('{container}')) return 'path'
+  if (path.includes('{exec}')) return 'exec'
+  if (Object.values(query).includes('container')) return 'query'
+  return body === 'member' ? 'body' : undefined
+}
 
 /**
  * What an absent query key stands for, where that is more than a policy that lists values for it seems to allow. `undefined`:
@@ -313,16 +359,29 @@ export function operationOf(id: OperationId): Operation {
 }
 
 /** The operation is about one container. */
-export function hasContainer({ path }: Operation): boolean {
-  return path.includes('{container}')
+export function hasContainer({ containerBy }: Operation): boolean {
+  return containerBy !== undefined
+}
+
+/** Its answer, or its body, is passed on while it comes, for however long that takes. */
+export function isOpenEnded({ answer, body }: Operation): boolean {
+  return answer === 'objects' || answer === 'stream' || answer === 'hijack' || body === 'tar'
+}
+
+/** What it answers with can be cut to fields. */
+export function isCut({ answer }: Operation): boolean {
+  return answer === 'json' || answer === 'objects'
+}
+
+/** Reads a container's files as they are: a part of Postern would tell the keys of the audit log. */
+export function readsFiles({ id }: Operation): boolean {
+  return id === 'ContainerArchive' || id === 'ContainerArchiveInfo' || id === 'ContainerExport'
 }
 
 /** Why this proxy cannot pass an operation on, whatever a policy says; `undefined` where it can. */
-export function whyNotServed({ id, answer, body, path }: Operation): string | undefined {
+export function whyNotServed({ id }: Operation): string | undefined {
   if (id === 'ContainerPrune') return 'removes containers whatever the scope'
-  if (answer === 'stream' || answer === 'hijack') return 'is answered with a stream, and streams are not passed on yet'
-  if (body !== undefined) return 'takes a body, and bodies are not passed on yet'
-  if (path.includes('{exec}')) return 'is of an exec, and streams are not passed on yet'
+  if (id === 'ContainerAttachWebsocket') return 'speaks websocket, as browsers do; ContainerAttach does the same'
   return undefined
 }
 

@@ -1,6 +1,6 @@
 // Reads a query string into typed values, strictly: each key once, known to the operation, decoded exactly once.
 // Never repairs: an odd spelling is a refusal, so that the Engine cannot read the same bytes differently.
-import type { QueryValue } from './api-request.ts'
+import { parseContainerRef, type QueryValue } from './api-request.ts'
 import type { Filters, Operation, QueryType } from './catalogue.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
@@ -70,6 +70,11 @@ function parseValue(type: QueryType, text: string): QueryValue | string {
       return 'takes true, false, 1 or 0'
     case 'integer':
       return /^(?:0|-?[1-9][0-9]{0,8})$/.test(text) ? { type, value: Number(text) } : 'takes a whole number'
+    case 'path':
+      if (text.split('/').includes('..')) return 'takes a path without `..`'
+      return text.length <= MAX_TEXT ? { type: 'text', value: text } : `takes at most ${MAX_TEXT} characters`
+    case 'container':
+      return parseContainerRef(text) === undefined ? 'takes the name or id of a container' : { type: 'text', value: text }
     case 'text':
       return text.length <= MAX_TEXT ? { type, value: text } : `takes at most ${MAX_TEXT} characters`
     default:

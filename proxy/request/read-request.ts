@@ -9,7 +9,7 @@ import {
   parseObjectName,
 } from './api-request.ts'
 import { API_MINOR_MAX, API_MINOR_MIN, CATALOGUE, type Operation } from './catalogue.ts'
-import { readQuery } from './read-query.ts'
+import { type Query, readQuery } from './read-query.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
 /** A request's head as Node's parser hands it over. */
@@ -23,8 +23,8 @@ export type RequestHead = {
 
 /** Reads `head` as a request of the Engine API. Total: whatever comes in, the outcome is one of the two. */
 export function readRequest(head: RequestHead): ApiRequest | Refusal {
-  const header = checkHeaders(head.rawHeaders)
-  if (header) return header
+  const headers = readHeaders(head.rawHeaders)
+  if ('verdict' in headers) return headers
 
   const { path, query: rawQuery } = split(head.target)
   if (!isPlainPath(path)) {
@@ -38,7 +38,21 @@ export function readRequest(head: RequestHead): ApiRequest | Refusal {
 
   const query = readQuery(rawQuery, matched.operation)
   if ('verdict' in query) return query
-  return { ...matched, query, ...(versioned.version === undefined ? {} : { version: versioned.version }) }
+  const beyond = readBeyondHead(headers, matched.operation)
+  if ('verdict' in beyond) return beyond
+  return {
+    ...matched,
+    ...beyond,
+    ...takeContainer(query),
+    ...(versioned.version === undefined ? {} : { version: versioned.version }),
+  }
+}
+
+/** A container that the query names is not a value that a policy lists: the scope judges it. */
+function takeContainer(query: Query): Pick<ApiRequest, 'query' | 'container'> {
+  const { container: named, ...others } = Object.fromEntries(query)
+  const container = named?.type === 'text' ? parseContainerRef(named.value) : undefined
+  return { query: new Map(Object.entries(others)), ...(container === undefined ? {} : { container }) }
 }
 
 const SINGLE_HEADERS = ['host', 'content-length', 'content-type', 'connection', 'transfer-encoding']
@@ -46,9 +60,11 @@ const SINGLE_HEADERS = ['host', 'content-length', 'content-type', 'connection', 
 /** Source: RFC 9110, section 5.1. Older parsers hand over a name with the space before its colon. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 
-/** Nothing of the headers is forwarded; what is refused here would mean something to the Engine or comes from a browser. */
-function checkHeaders(rawHeaders: readonly string[]): Refusal | undefined {
-  const seen = new Map<string, string>()
+type Headers = ReadonlyMap<string, readonly string[]>
+
+/** By their names in lower case. What is refused here would mean something to the Engine, or comes from a browser. */
+function readHeaders(rawHeaders: readonly string[]): Headers | Refusal {
+  const seen = new Map<string, string[]>()
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? ''
     if (!TOKEN.test(name)) return refuse(400, 'request.header', 'the name of a header is none')
@@ -56,19 +72,52 @@ function checkHeaders(rawHeaders: readonly string[]): Refusal | undefined {
     if (name === 'origin' || name.startsWith('sec-')) {
       return refuse(403, 'request.browser', 'the request comes from a browser; no page has business here')
     }
-    seen.set(name, rawHeaders[i + 1] ?? '')
+    seen.set(name, [...(seen.get(name) ?? []), rawHeaders[i + 1] ?? ''])
   }
-  if (seen.has('upgrade')) return refuse(403, 'request.upgrade', 'no operation that is open here upgrades its connection')
   if (seen.has('expect')) return refuse(400, 'request.header', 'the header expect is not taken')
-  const connection = seen.get('connection')?.trim().toLowerCase()
-  if (connection !== undefined && connection !== 'close' && connection !== 'keep-alive') {
-    return refuse(400, 'request.header', 'the header connection takes close or keep-alive')
+  const connection = firstOf(seen, 'connection')
+  if (
+    connection !== undefined &&
+    !(connection === 'upgrade' ? seen.has('upgrade') : ['close', 'keep-alive'].includes(connection))
+  )
+    return refuse(400, 'request.header', 'the header connection takes close or keep-alive, or upgrade where there is one')
+  return seen
+}
+
+function firstOf(headers: Headers, name: string): string | undefined {
+  return headers.get(name)?.[0]?.trim().toLowerCase()
+}
+
+/** What of the headers says that more than a head is meant: a body, an upgrade, and what the operation itself takes. */
+function readBeyondHead(headers: Headers, operation: Operation): Pick<ApiRequest, 'headers' | 'upgrade' | 'announced'> | Refusal {
+  const upgrade = firstOf(headers, 'upgrade')
+  if (upgrade !== undefined && (upgrade !== operation.protocol || firstOf(headers, 'connection') !== 'upgrade')) {
+    const takes = operation.protocol === undefined ? 'does not upgrade its connection' : `upgrades only to ${operation.protocol}`
+    return refuse(403, 'request.upgrade', `${operation.id} ${takes}`)
   }
-  const length = seen.get('content-length')
-  if (seen.has('transfer-encoding') || (length !== undefined && length !== '0')) {
-    return refuse(400, 'request.body', 'the request has a body, and no operation that is open here takes one')
-  }
-  return undefined
+  const announced = readAnnounced(headers, operation, upgrade !== undefined)
+  if (announced && 'verdict' in announced) return announced
+  const taken = operation.headers.flatMap((name) => {
+    const values = headers.get(name)
+    return values === undefined ? [] : [[name, values] as const]
+  })
+  if (taken.some(([, values]) => !values.every((value) => PRINTABLE.test(value))))
+    return refuse(400, 'request.header', `${operation.id} takes only printable ASCII in its headers`)
+  return { headers: new Map(taken), upgrade: upgrade !== undefined, ...(announced ? { announced } : {}) }
+}
+
+const PRINTABLE = /^[\x20-\x7e]*$/
+
+/** The body that the headers announce; `undefined`: none. */
+function readAnnounced(headers: Headers, { id, body }: Operation, isUpgrade: boolean): ApiRequest['announced'] | Refusal {
+  const [length, transfer] = [firstOf(headers, 'content-length'), headers.has('transfer-encoding')]
+  if (!transfer && (length === undefined || length === '0')) return undefined
+  if (body === undefined) return refuse(400, 'request.body', `the request has a body, and ${id} takes none`)
+  if (transfer && isUpgrade) return refuse(400, 'request.body', 'a body in chunks cannot stand before an upgrade')
+  const type = firstOf(headers, 'content-type')?.split(';', 1)[0]?.trim()
+  if (body !== 'tar' && type !== 'application/json')
+    return refuse(400, 'request.body', `${id} takes a body of content-type application/json`)
+  return transfer ? {} : { bytes: Number(length) }
 }
 
 function split(target: string): { path: string; query: string } {

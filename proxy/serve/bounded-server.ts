@@ -1,9 +1,13 @@
 // An HTTP server that bounds what its clients may send, how slowly, and how much at once. Knows nothing of policies.
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { joinConnections } from '../engine/tunnel.ts'
 import type { RequestHead } from '../request/read-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import type { Answer } from '../show/answer.ts'
+import type { AnyAnswer, OpenAnswer } from './any-answer.ts'
+import { type Incoming, incomingOf, incomingOfUpgrade } from './incoming.ts'
 
 export type Limits = {
   /** Connections at once; one more is closed as soon as it is made. */
@@ -34,8 +38,8 @@ const LINGER_MS = 1000
 const MAX_AHEAD = 8
 
 export type Answering = {
-  /** `isGone`: the client has hung up meanwhile. Rejects where the connection is to be closed unanswered. */
-  readonly answer: (head: RequestHead, isGone: () => boolean) => Promise<Answer>
+  /** Rejects where the connection is to be closed unanswered. */
+  readonly answer: (head: RequestHead, incoming: Incoming) => Promise<AnyAnswer>
   /** Answers what is not read as a request; `head` is empty where there is none. */
   readonly refused: (refusal: Refusal, head: RequestHead) => Promise<Answer>
   /** A connection was closed because there is too much. */
@@ -56,9 +60,9 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
   const inTurn = new WeakSet<Socket>()
   const closing = new WeakSet<Socket>()
   const ahead = new WeakMap<Socket, number>()
-  const underWay = new Set<Promise<Answer>>()
+  const underWay = new Set<Promise<AnyAnswer>>()
 
-  const within = (work: () => Promise<Answer>): Promise<Answer> => {
+  const within = <A extends AnyAnswer>(work: () => Promise<A>): Promise<A> => {
     if (underWay.size >= limits.maxUnderWay) {
       dropped()
       return Promise.reject(new Error('too many requests are under way'))
@@ -84,22 +88,55 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
       inTurn.delete(socket)
       if (closing.has(socket)) socket.destroySoon()
     })
-    const head = headOf(request)
-    const lacksHost = request.httpVersion === '1.1' && request.headers.host === undefined
-    within(() => (lacksHost ? refused(NO_HOST, head) : answer(head, () => response.closed)))
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    const incoming = incomingOf(request, gone.signal, limits.headTimeoutMs)
+    within(() => answerOrRefuse(request, incoming))
       .then((made) => {
         // Its client has gone meanwhile; what it asked for is done and recorded all the same.
-        if (response.closed) {
-          made.taken?.()
-          return
-        }
-        if (made.status === 400 || hasMore(request)) closing.add(socket)
+        if (response.closed) return giveUp(made)
+        if (made.status === 400 || (hasMore(request) && !request.readableEnded)) closing.add(socket)
+        if ('tunnel' in made) throw new Error('only what asked for the connection is given it')
+        if ('stream' in made) return stream(response, made, closing.has(socket))
         const timer = setTimeout(() => socket.destroy(), limits.answerTimeoutMs)
         response.once('close', () => {
           clearTimeout(timer)
           made.taken?.()
         })
         send(response, made, closing.has(socket))
+      })
+      .catch(() => socket.destroy())
+  }
+
+  const answerOrRefuse = (request: IncomingMessage, incoming: Incoming): Promise<AnyAnswer> => {
+    const head = headOf(request)
+    const lacksHost = request.httpVersion === '1.1' && request.headers.host === undefined
+    return lacksHost ? refused(NO_HOST, head) : answer(head, incoming)
+  }
+
+  /** A request for the connection itself, which Node has handed over. */
+  const takeUpgrade = (request: IncomingMessage, socket: Socket, first: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    // Whatever stands before it has no way to be answered.
+    if (inTurn.has(socket) || closing.has(socket)) {
+      socket.destroy()
+      return
+    }
+    closing.add(socket)
+    if (first.length > 0) socket.unshift(first)
+    const gone = new AbortController()
+    socket.once('close', () => gone.abort())
+    const incoming = incomingOfUpgrade(request, socket, gone.signal, limits.headTimeoutMs)
+    within(() => answerOrRefuse(request, incoming))
+      .then((made) => {
+        if (socket.destroyed) return giveUp(made)
+        if ('stream' in made) {
+          socket.write(renderHead(made.status, { ...made.headers, connection: 'close' }))
+          return void pipeline(made.stream, socket).catch(() => socket.destroy())
+        }
+        if (!('tunnel' in made)) return endWith(socket, made)
+        socket.write(renderHead(101, { ...made.headers, connection: 'Upgrade' }))
+        void joinConnections(socket, made.tunnel)
       })
       .catch(() => socket.destroy())
   }
@@ -113,19 +150,15 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
     // What stands before it has its answer still to come.
     if (inTurn.has(socket)) return
     within(() => refused(refusal, head))
-      .then((made) => {
-        socket.end(renderAnswer(made))
-        // Time to read the answer, for one that is still writing; no server knows of a socket that Node has handed over.
-        const timer = setTimeout(() => socket.destroy(), LINGER_MS)
-        socket.once('close', () => clearTimeout(timer))
-      })
+      .then((made) => endWith(socket, made))
       .catch(() => socket.destroy())
   }
 
   const server = createServer({
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: limits.headTimeoutMs,
-    requestTimeout: limits.headTimeoutMs,
+    // How long a body may take is for those to say who read it.
+    requestTimeout: 0,
     keepAliveTimeout: limits.idleTimeoutMs,
     connectionsCheckingInterval: Math.min(limits.headTimeoutMs, 5000) / 2,
     requireHostHeader: false,
@@ -135,6 +168,7 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
   server.maxHeadersCount = 0
   // An expectation is a request like any other: what is asked for is judged, and nothing is said before.
   for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) server.on(event, take)
+  server.on('upgrade', takeUpgrade)
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     // Node has taken its own listeners off a socket that it hands over, and whatever stood before it has no way to be answered.
     socket.on('error', () => socket.destroy())
@@ -170,6 +204,31 @@ function headOf({ method = '', url = '', rawHeaders }: IncomingMessage): Request
   return { method, target: url, rawHeaders }
 }
 
+/** To a socket that Node has handed over, of which no server knows any more. */
+function endWith(socket: Socket, made: Answer): void {
+  made.taken?.()
+  socket.end(renderAnswer(made))
+  // Unread, so that its end is noticed.
+  socket.resume()
+  // Time to read the answer, for one that is still writing.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(timer))
+}
+
+/** Nobody is there for it any more. */
+function giveUp(made: AnyAnswer): void {
+  if ('stream' in made) made.stream.destroy()
+  else if ('tunnel' in made) made.tunnel.destroy()
+  else made.taken?.()
+}
+
+/** The head at once, then what comes, until either side ends it. */
+function stream(response: ServerResponse, { status, headers, stream }: OpenAnswer, close: boolean): void {
+  response.writeHead(status, { ...headers, ...(close ? { connection: 'close' } : {}) })
+  response.flushHeaders()
+  pipeline(stream, response).catch(() => response.destroy())
+}
+
 function send(response: ServerResponse, answer: Answer, close: boolean): void {
   response.writeHead(answer.status, { ...headersOf(answer), ...(close ? { connection: 'close' } : {}) })
   response.end(answer.body)
@@ -177,8 +236,12 @@ function send(response: ServerResponse, answer: Answer, close: boolean): void {
 
 /** An answer as bytes, for a connection that Node's own answers cannot be written to. */
 function renderAnswer(answer: Answer): string {
-  const headers = Object.entries({ ...headersOf(answer), connection: 'close' }).map(([name, value]) => `${name}: ${value}`)
-  return [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`, ...headers, '', answer.body].join('\r\n')
+  return `${renderHead(answer.status, { ...headersOf(answer), connection: 'close' })}${answer.body}`
+}
+
+function renderHead(status: number, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', ''].join('\r\n')
 }
 
 function headersOf({ status, headers, body }: Answer): Readonly<Record<string, string>> {

@@ -5,7 +5,7 @@ import { type Client, handle, refuseUnread } from './handle.ts'
 /** The server that answers one client's requests, each as `current` has it when the request comes. */
 export function createClientServer(current: () => Client, limits?: Limits): BoundedServer {
   const answering = {
-    answer: (head: Parameters<typeof handle>[1], isGone: () => boolean) => handle(current(), head, isGone),
+    answer: (head: Parameters<typeof handle>[1], incoming: Parameters<typeof handle>[2]) => handle(current(), head, incoming),
     refused: (refusal: Parameters<typeof refuseUnread>[1], head: Parameters<typeof refuseUnread>[2]) =>
       refuseUnread(current(), refusal, head),
     dropped: () => current().metrics.droppedConnection(current().policy.client),

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { EngineError } from '../engine/engine.ts'
 import type { Targets } from '../engine/targets.ts'
 import type { Known } from '../policy/decide.ts'
-import type { ApiRequest } from '../request/api-request.ts'
+import type { ApiRequest, ContainerRef } from '../request/api-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import type { Client } from './handle.ts'
 
@@ -22,11 +22,13 @@ export async function findTarget(client: Client, request: ApiRequest, need: 'lis
 }
 
 async function look(
-  { targets, changes, log }: Client,
-  { container: ref }: ApiRequest,
+  { targets, changes, log, execs }: Client,
+  { container, names }: ApiRequest,
   need: 'listed' | 'inspected',
 ): Promise<Found | Refusal | 'outdated'> {
-  if (ref === undefined) return { target: 'not asked' }
+  const exec = names.get('exec')
+  const ref = exec === undefined ? container : (execs.containerOf(exec) as string | undefined as ContainerRef | undefined)
+  if (ref === undefined) return { target: 'not found' }
   try {
     if (need === 'listed') {
       const container = await targets.find(ref)

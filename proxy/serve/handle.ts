@@ -2,8 +2,8 @@
 import type { Logger } from 'pino'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { ApiRange } from '../engine/api-range.ts'
-import { inspectContainer } from '../engine/containers.ts'
-import type { Engine } from '../engine/engine.ts'
+import { inspectContainer, parseJson } from '../engine/containers.ts'
+import type { Engine, EngineAnswer } from '../engine/engine.ts'
 import { forward } from '../engine/forward.ts'
 import type { Targets } from '../engine/targets.ts'
 import { type Approved, type Charge, decide, type Known } from '../policy/decide.ts'
@@ -11,13 +11,20 @@ import { widenFor } from '../policy/observe.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { ContainerId } from '../policy/target.ts'
 import type { ApiRequest } from '../request/api-request.ts'
+import { isOpenEnded } from '../request/catalogue.ts'
+import { MAX_JSON_BYTES, readBody } from '../request/read-body.ts'
 import { type RequestHead, readRequest } from '../request/read-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import { type Answer, refusalAnswer, showAnswer } from '../show/answer.ts'
+import type { AnyAnswer } from './any-answer.ts'
 import type { Changes } from './changes.ts'
+import type { Execs } from './execs.ts'
 import { engineRefusal, findTarget, withOwnKnowledge } from './find-target.ts'
+import type { Incoming } from './incoming.ts'
 import type { Ledger, RestartedRun } from './ledger.ts'
 import type { ProxyMetrics } from './metrics.ts'
+import type { OpenAnswers } from './open-answers.ts'
+import { askOpenEnded } from './open-ended.ts'
 import { createRecorder, type Pass, type Recorder } from './record.ts'
 import type { Turns } from './turns.ts'
 
@@ -37,15 +44,20 @@ export type Client = {
   readonly changes: Changes
   /** For answers to reads, from the Engine's first byte to the client's last. */
   readonly turns: Turns
+  /** For bodies, from their first byte to the decision on them. */
+  readonly bodyTurns: Turns
+  /** What goes on, of this client. */
+  readonly open: OpenAnswers
+  readonly execs: Execs
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
 
 /** Answers one request, whose client may go meanwhile. Never rejects: a bug is answered with 500 and logged. */
-export async function handle(client: Client, head: RequestHead, isGone = () => false): Promise<Answer> {
+export async function handle(client: Client, head: RequestHead, incoming: Incoming): Promise<AnyAnswer> {
   const record = createRecorder(client, head)
   try {
-    return await handleRequest(client, head, record, isGone)
+    return await handleRequest(client, head, record, incoming)
   } catch (error) {
     client.log.error({ err: error }, 'a request failed inside the proxy')
     return record.refused(refuse(500, 'proxy.error', 'the proxy failed; see its log'))
@@ -57,9 +69,11 @@ export function refuseUnread(client: Client, refusal: Refusal, head: RequestHead
   return createRecorder(client, head).refused(refusal)
 }
 
-async function handleRequest(client: Client, head: RequestHead, record: Recorder, isGone: () => boolean): Promise<Answer> {
-  const request = readRequest(head)
-  if ('verdict' in request) return record.refused(request)
+async function handleRequest(client: Client, head: RequestHead, record: Recorder, incoming: Incoming): Promise<AnyAnswer> {
+  const read = readRequest(head)
+  if ('verdict' in read) return record.refused(read)
+  const request = await withBody(client, read, incoming)
+  if ('verdict' in request) return record.refused(request, read)
 
   let judged = await judge(client, request)
   let pass: Pass = { verdict: 'allow', rule: `allow.${request.operation.id}` }
@@ -72,8 +86,23 @@ async function handleRequest(client: Client, head: RequestHead, record: Recorder
     pass = { verdict: 'observe', rule: decision.rule, reason: decision.reason }
   }
   const { decision, known, reserved } = judged
-  if (reserved) return forwardWrite(client, { request, known, approved: decision, pass, reserved }, record)
-  return forwardRead(client, { request, known, approved: decision, pass }, record, isGone)
+  const passing = { request, known, approved: decision, pass, incoming }
+  if (reserved) return forwardWrite(client, { ...passing, reserved }, record)
+  return isOpenEnded(request.operation) ? passOpenEnded(client, passing, record) : forwardRead(client, passing, record)
+}
+
+/** `request` with its body, where that is JSON. What is refused without it is refused unread. */
+async function withBody(client: Client, request: ApiRequest, incoming: Incoming): Promise<ApiRequest | Refusal> {
+  if (!request.announced || request.operation.body === 'tar') return request
+  if (!client.observed && decideNow(client, request, { target: 'not asked' }).verdict === 'deny') return request
+  const taken = await client.bodyTurns.take()
+  if (!taken) return WAITED_TOO_LONG
+  try {
+    const text = await incoming.readBody(MAX_JSON_BYTES)
+    return typeof text === 'string' ? readBody(request, text) : text
+  } finally {
+    taken()
+  }
 }
 
 /** What became of a request before it is forwarded. */
@@ -138,15 +167,21 @@ const WAITED_TOO_LONG: Refusal = {
 const CLIENT_GONE = refuse(408, 'request.timeout', 'the client has gone before its turn came')
 
 /** A request that may go out. */
-type Passing = { readonly request: ApiRequest; readonly known: Known; readonly approved: Approved; readonly pass: Pass }
+type Passing = {
+  readonly request: ApiRequest
+  readonly known: Known
+  readonly approved: Approved
+  readonly pass: Pass
+  readonly incoming: Incoming
+}
 
 /** An operation that changes nothing: memory holds a few answers of a client's at once. */
-async function forwardRead(client: Client, passing: Passing, record: Recorder, isGone: () => boolean): Promise<Answer> {
-  const { request, known, approved, pass } = passing
+async function forwardRead(client: Client, passing: Passing, record: Recorder): Promise<Answer> {
+  const { request, known, approved, pass, incoming } = passing
   const taken = await client.turns.take()
   if (!taken) return record.refused(WAITED_TOO_LONG, request, known)
   try {
-    if (isGone()) return { ...(await record.refused(CLIENT_GONE, request, known)), taken }
+    if (incoming.gone.aborted) return { ...(await record.refused(CLIENT_GONE, request, known)), taken }
     const { answer, error } = await forwardAndShow(client, approved)
     await record.read(request, known, pass, answer, error)
     return { ...answer, taken }
@@ -156,12 +191,37 @@ async function forwardRead(client: Client, passing: Passing, record: Recorder, i
   }
 }
 
+/** One that goes on; of a change, `of` is the number of its decision. Memory holds none of it but what is under way. */
+async function passOpenEnded(
+  client: Client,
+  { request, known, approved, pass, incoming }: Passing,
+  record: Recorder,
+  of?: number,
+): Promise<AnyAnswer> {
+  let over: ReturnType<Recorder['opened']> | undefined
+  const opened = () => {
+    over = record.opened(request, known, pass, of)
+    return over
+  }
+  const shown = await engineAnswer(client, approved, () => askOpenEnded(client, approved, incoming, opened))
+  if ('verdict' in shown) {
+    const answer = refusalAnswer(shown)
+    if (of === undefined) await record.read(request, known, pass, answer, shown.reason)
+    else await record.afterWrite(request, pass, of, answer, shown.reason)
+    return answer
+  }
+  if (over === undefined && 'body' in shown && of !== undefined) await record.afterWrite(request, pass, of, shown)
+  return shown
+}
+
 /** An operation that changes something: reserved in the same turn as the decision, on disk before it goes out. */
 async function forwardWrite(
   client: Client,
-  { request, known, approved, pass, reserved: { charge, run, over } }: Passing & { readonly reserved: Reservation },
+  passing: Passing & { readonly reserved: Reservation },
   record: Recorder,
-): Promise<Answer> {
+): Promise<AnyAnswer> {
+  const { request, known, approved, pass, reserved } = passing
+  const { charge, run, over } = reserved
   try {
     const seq = await record.beforeWrite(request, known, pass)
     if (typeof seq !== 'number') {
@@ -170,6 +230,7 @@ async function forwardWrite(
     }
     const what = charge.container ?? ([...approved.names.values()].join(' ') || 'the Engine')
     client.log.info({ operation: approved.operation, container: charge.container }, `${approved.operation} of ${what} goes out`)
+    if (isOpenEnded(request.operation)) return await passOpenEnded(client, passing, record, seq)
     const { answer, error } = await forwardAndShow(client, approved)
     const left = run && answer.status === 500 ? await stateAfter(client, run.id) : undefined
     if (run && approved.operation === 'ContainerRestart' && (answer.status === 204 || left === 'exited')) {
@@ -193,17 +254,36 @@ async function stateAfter({ engine, log }: Client, id: ContainerId): Promise<str
 }
 
 async function forwardAndShow(client: Client, approved: Approved): Promise<{ answer: Answer; error?: string }> {
-  let shown: Answer | Refusal
-  try {
+  const shown = await engineAnswer(client, approved, async () => {
     const answer = await forward(client.engine, approved)
-    shown = showAnswer(approved, answer)
-    if ('verdict' in shown) client.log.warn({ operation: approved.operation, engine: answer.body.slice(0, 1000) }, shown.reason)
+    noteExec(client, approved, answer)
+    const made = showAnswer(approved, answer)
+    if ('verdict' in made) client.log.warn({ operation: approved.operation, engine: answer.body.slice(0, 1000) }, made.reason)
+    return made
+  })
+  return 'verdict' in shown ? { answer: refusalAnswer(shown), error: shown.reason } : { answer: shown }
+}
+
+/** What `ask` gives, or what is told of an Engine that could not be asked. */
+async function engineAnswer<A extends AnyAnswer>(
+  client: Client,
+  approved: Approved,
+  ask: () => Promise<A | Refusal>,
+): Promise<A | Refusal> {
+  try {
+    return await ask()
   } catch (error) {
     const refusal = engineRefusal(error, client.log)
     const mayBeDone = approved.charge !== undefined && refusal.rule !== 'engine.unreachable'
-    shown = mayBeDone
+    return mayBeDone
       ? { ...refusal, reason: `${refusal.reason}; ${approved.operation} may have been done all the same` }
       : refusal
   }
-  return 'verdict' in shown ? { answer: refusalAnswer(shown), error: shown.reason } : { answer: shown }
+}
+
+/** What a command that was prepared here is known by from now on. */
+function noteExec({ execs }: Client, { operation, container }: Approved, { status, body }: EngineAnswer): void {
+  if (operation !== 'ContainerExec' || status !== 201 || container === undefined) return
+  const { Id } = parseJson(body) as { readonly Id?: unknown }
+  if (typeof Id === 'string') execs.note(Id, container)
 }

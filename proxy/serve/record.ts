@@ -12,7 +12,17 @@ export type Recorder = {
   /** Records a refusal and gives the answer to it. */
   readonly refused: (refusal: Refusal, request?: ApiRequest, known?: Known) => Promise<Answer>
   /** Records a read that was let through, with what came of it. */
-  readonly read: (request: ApiRequest, known: Known, pass: Pass, answer: Answer, error?: string) => Promise<void>
+  readonly read: (request: ApiRequest, known: Known, pass: Pass, answer: Result, error?: string) => Promise<void>
+  /**
+   * Records that what was let through goes on from here; of a change, `of` is the number of its decision. To be told once when it is
+   * over. A read that goes on for long has a line before that.
+   */
+  readonly opened: (
+    request: ApiRequest,
+    known: Known,
+    pass: Pass,
+    of?: number,
+  ) => (result: Result, error?: string) => Promise<void>
   /** Puts the decision to let a write through on the disk: its sequence number, or a refusal where that is not possible. */
   readonly beforeWrite: (request: ApiRequest, known: Known, pass: Pass) => Promise<number | Refusal>
   /** Records what came of the write whose decision has the number `of`, and in which state a failed one left its container. */
@@ -20,11 +30,17 @@ export type Recorder = {
     request: ApiRequest,
     pass: Pass,
     of: number,
-    answer: Answer,
+    answer: Result,
     error?: string,
     left?: string,
   ) => Promise<void>
 }
+
+/** What a line tells of an answer. */
+export type Result = Pick<Answer, 'status'> & ({ readonly body: string } | { readonly bytes: number })
+
+/** Someone may ask who reads along now. */
+const TOLD_AFTER_MS = 10_000
 
 /** Why a request was let through: the policy allows it, or refuses it by this rule where the proxy only observes. */
 export type Pass =
@@ -49,9 +65,9 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
     ...(known && 'container' in known ? { target: targetOf(known) } : {}),
     ...verdict,
   })
-  const outcome = (answer: Answer, error?: string): Outcome => ({
+  const outcome = (answer: Result, error?: string): Outcome => ({
     status: answer.status,
-    bytes: Buffer.byteLength(answer.body),
+    bytes: 'bytes' in answer ? answer.bytes : Buffer.byteLength(answer.body),
     ms: Math.round((performance.now() - startedMs) * 10) / 10,
     ...(error === undefined ? {} : { error }),
   })
@@ -78,6 +94,26 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
     async read(request, known, pass, answer, error) {
       count(pass.verdict, pass.rule, request)
       await append({ ...decided(pass, request, known), ...outcome(answer, error) })
+    },
+    opened(request, known, pass, of) {
+      count(pass.verdict, pass.rule, request)
+      let told: Promise<number | undefined> = Promise.resolve(of)
+      const tell = async () => {
+        try {
+          return await audit.appendDurably(decided(pass, request, known))
+        } catch (error) {
+          metrics.auditFailed()
+          log.error({ err: error }, 'the audit log cannot be written')
+          return undefined
+        }
+      }
+      const timer = of === undefined ? setTimeout(() => (told = tell()), TOLD_AFTER_MS) : undefined
+      return async (result, error) => {
+        clearTimeout(timer)
+        const number = await told
+        if (number === undefined) return append({ ...decided(pass, request, known), ...outcome(result, error) })
+        return append({ event: 'outcome', of: number, ...outcome(result, error) })
+      }
     },
     async beforeWrite(request, known, pass) {
       try {

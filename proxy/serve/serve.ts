@@ -91,10 +91,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   const end = await Promise.race([stopped, engines.lost])
   log.info(`${end instanceof Error ? end.message : end}: stopping`)
   watch.stop()
+  const cutOff = setTimeout(() => served.map(({ open }) => open.cutAll()), STOP_TIMEOUT_MS)
+  for (const { open } of served) open.cutReads()
   await Promise.all(servers.map(({ server }) => closeWithin(server, STOP_TIMEOUT_MS)))
+  clearTimeout(cutOff)
   // What the Engine still owes an answer to is recorded as such.
   await engines.close()
-  await Promise.all(servers.map(({ settled }) => settled()))
+  await Promise.all([...servers.map(({ settled }) => settled()), ...served.map(({ open }) => open.settled())])
   await audit.close(lifecycle('stop', policies()))
   log.info('stopped')
   if (end instanceof Error) throw end

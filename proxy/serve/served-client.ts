@@ -6,19 +6,30 @@ import type { Policy } from '../policy/policy.ts'
 import { EVERYTHING } from '../policy/target.ts'
 import type { BoundedServer, Limits } from './bounded-server.ts'
 import { createClientServer } from './client-server.ts'
+import { createExecs } from './execs.ts'
 import type { Client } from './handle.ts'
+import { createOpenAnswers, type OpenAnswers } from './open-answers.ts'
 import { createTurns } from './turns.ts'
 
 /** Answers of one client's reads that memory holds at once. */
 const MAX_ANSWERS = 4
+/** And bodies. */
+const MAX_BODIES = 4
 
 export type ServedClient = BoundedServer & {
   readonly policy: () => Policy
-  /** Requests that come from now on are judged by `policy`; those under way finish under the one they began with. */
+  /**
+   * Requests that come from now on are judged by `policy`; those under way finish under the one they began with. What goes on, and is
+   * allowed otherwise now or not at all, is cut off.
+   */
   readonly govern: (policy: Policy) => void
+  readonly open: OpenAnswers
 }
 
-export type ServedClientOptions = Omit<Client, 'policy' | 'targets' | 'observed' | 'apiRange' | 'turns'> &
+export type ServedClientOptions = Omit<
+  Client,
+  'policy' | 'targets' | 'observed' | 'apiRange' | 'turns' | 'bodyTurns' | 'open' | 'execs'
+> &
   Pick<TargetsOptions, 'ownId' | 'socketPaths'> & {
     /** What the policy refuses passes, but for what amounts to root. */
     readonly observe?: boolean
@@ -34,6 +45,8 @@ export function createServedClient(
   const { engine } = shared
   const apiRange = createApiRange(engine, monotonic)
   const turns = createTurns(MAX_ANSWERS, READ_TIMEOUT_MS)
+  const bodyTurns = createTurns(MAX_BODIES, READ_TIMEOUT_MS)
+  const [open, execs] = [createOpenAnswers(), createExecs()]
   const targetsIn = (scope: Policy['scope']) => createTargets({ engine, scope, ownId, socketPaths })
   const observed = observe ? { observed: targetsIn(EVERYTHING) } : {}
   const under = (given: Policy): Client => ({
@@ -41,6 +54,9 @@ export function createServedClient(
     ...observed,
     apiRange,
     turns,
+    bodyTurns,
+    open,
+    execs,
     policy: given,
     targets: targetsIn(given.scope),
   })
@@ -50,6 +66,8 @@ export function createServedClient(
     policy: () => client.policy,
     govern(given) {
       client = under(given)
+      open.judgeAnew(given)
     },
+    open,
   }
 }

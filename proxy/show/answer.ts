@@ -24,27 +24,22 @@ export function refusalAnswer({ status, reason, retryAfterSeconds }: Refusal): A
 /** What is shown of the Engine's answer to an approved request. Throws `EngineError` where it cannot be read. */
 export function showAnswer(approved: Approved, answer: EngineAnswer): Answer | Refusal {
   const { answer: kind } = operationOf(approved.operation)
+  if (!DONE.includes(answer.status)) return failed(approved, answer)
   switch (kind) {
     case 'ping':
-      if (answer.status !== 200) return failed(approved, answer)
       return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8', ...pingHeaders(answer) }, body: 'OK' }
-    case 'nothing':
-      return DONE.includes(answer.status) ? { status: answer.status, headers: {}, body: '' } : failed(approved, answer)
     case 'json': {
-      if (answer.status !== 200) return failed(approved, answer)
+      if (answer.status === 204) return { status: answer.status, headers: {}, body: '' }
       const whole = cutToScope(approved.operation, parseJson(answer.body), approved.scope)
-      return jsonAnswer(200, project(whole, approved.show))
+      return jsonAnswer(answer.status, project(whole, approved.show))
     }
-    case 'stream':
-    case 'hijack':
-      throw new Error(`${approved.operation} is not one that is passed on`)
     default:
-      return kind satisfies never
+      return { status: answer.status, headers: {}, body: '' }
   }
 }
 
 /** How the Engine says that it has done what was asked, or (304) that it was so already. */
-const DONE: readonly number[] = [200, 201, 204, 304]
+export const DONE: readonly number[] = [200, 201, 202, 204, 304]
 
 /** Statuses of the Engine's that are passed on, with what is said instead of its own text, which names ids and paths of the host. */
 const FAILURES = [
@@ -58,9 +53,11 @@ const FAILURES = [
   [503, 'the Engine is not in a state to do this; is it part of a swarm?'],
 ] as const
 
-function failed({ operation, container, names }: Approved, answer: EngineAnswer): Refusal {
+/** What is said of an answer that tells of a failure. Throws `EngineError` where it tells nothing. */
+export function failed({ operation, container, names }: Approved, answer: { readonly status: number }): Refusal {
   if (answer.status === 404) {
-    const what = container === undefined ? `object: ${[...names.values()].join(' ')}` : `container: ${container}`
+    const inside = operationOf(operation).query.path === 'path' ? ', or no such path in it' : ''
+    const what = container === undefined ? `object: ${[...names.values()].join(' ')}` : `container: ${container}${inside}`
     return refuse(404, 'engine.missing', `No such ${what}`)
   }
   const [status, words] = FAILURES.find(([known]) => known === answer.status) ?? []
@@ -72,7 +69,19 @@ function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<stri
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
 }
 
+/** What clients go by: the version of the API, the system, and which builder is the usual one. */
+const PING_HEADERS = [
+  ['api-version', /^1\.\d{1,3}$/],
+  ['ostype', /^(?:linux|windows)$/],
+  ['builder-version', /^[12]$/],
+  ['docker-experimental', /^(?:true|false)$/],
+] as const
+
 function pingHeaders({ headers }: EngineAnswer): Record<string, string> {
-  const version = headers['api-version']
-  return typeof version === 'string' && /^1\.\d{1,3}$/.test(version) ? { 'api-version': version } : {}
+  return Object.fromEntries(
+    PING_HEADERS.flatMap(([name, grammar]) => {
+      const value = headers[name]
+      return typeof value === 'string' && grammar.test(value) ? [[name, value]] : []
+    }),
+  )
 }

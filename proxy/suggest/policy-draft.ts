@@ -23,7 +23,7 @@ export type RuleDraft = {
   readonly operation: Operation
   readonly words: Words
   readonly query: ReadonlyMap<string, AllowedValues>
-  readonly show?: ShowTree
+  readonly show?: ShowTree | 'all'
   readonly when?: readonly ContainerState[]
   /** Each in 10 minutes. */
   readonly budget?: { readonly container?: number; readonly client?: number }
@@ -65,6 +65,12 @@ export function renderPolicy({ client, about, scope, rules, notGranted, tests }:
   ].join('\n')
 }
 
+/** A test of what must not pass: making containers, or where that is granted, what no policy can allow. */
+export function neverAllowed(granted: readonly Operation[]): TestDraft {
+  const creates = granted.some(({ id }) => id === 'ContainerCreate')
+  return { expect: 'deny', request: `POST /containers/${creates ? 'prune' : 'create'}` }
+}
+
 export function comment(words: Words): string[] {
   return words.map((line) => `# ${printable(line)}`.trimEnd())
 }
@@ -75,7 +81,7 @@ function renderRule({ operation, words, query, show, when, budget }: RuleDraft):
     ...(query.size > 0
       ? [`    query: { ${[...query].map(([key, given]) => `${scalar(key)}: ${values(given)}`).join(', ')} }`]
       : []),
-    ...(show ? [`    show: ${fields(show)}`] : []),
+    ...(show ? [`    show: ${show === 'all' ? show : fields(show)}`] : []),
     ...(when ? [`    when: { state: ${list(when)} }`] : []),
     ...(budget ? [`    budget: { ${limits(budget)} }`] : []),
   ]

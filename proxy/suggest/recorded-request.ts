@@ -5,7 +5,7 @@ import type { RecordedDecision } from '../audit/read-records.ts'
 import type { Known } from '../policy/decide.ts'
 import { CONTAINER_STATES, type ContainerState } from '../policy/policy.ts'
 import { parseContainerId, type Target } from '../policy/target.ts'
-import { type ApiRequest, type ContainerRef, parseContainerRef, type QueryValue } from '../request/api-request.ts'
+import { type ApiRequest, type ContainerRef, LINE_ONLY, parseContainerRef, type QueryValue } from '../request/api-request.ts'
 import { CATALOGUE, hasContainer, type Operation, type QueryType } from '../request/catalogue.ts'
 import { readRequest } from '../request/read-request.ts'
 
@@ -38,11 +38,11 @@ export function readRecorded(line: RecordedDecision, failedToStart: boolean): Re
   }
   const sent = readSent(line, operation)
   const base = { timeMs: Date.parse(line.time), count: line.count }
-  if (!hasContainer(operation)) return { ...base, request: { operation, names: sent?.names ?? new Map(), query } }
+  if (!hasContainer(operation)) return { ...base, request: { ...LINE_ONLY, operation, names: sent?.names ?? new Map(), query } }
   const target = targetOf(line, sent?.container, failedToStart)
   const container = parseContainerRef(target?.name ?? '')
   if (!target || !container) return { unreadable: 'a container whose name is not on record' }
-  return { ...base, request: { operation, container, names: sent?.names ?? new Map(), query }, target }
+  return { ...base, request: { ...LINE_ONLY, operation, container, names: sent?.names ?? new Map(), query }, target }
 }
 
 /** The path as it was sent, where the log has it whole. */
@@ -75,7 +75,9 @@ function readValue(type: QueryType, value: unknown): QueryValue | undefined {
     case 'integer':
       return typeof value === 'number' && Number.isInteger(value) ? { type, value } : undefined
     case 'text':
-      return typeof value === 'string' && !CUT.test(value) ? { type, value } : undefined
+    case 'path':
+    case 'container':
+      return typeof value === 'string' && !CUT.test(value) ? { type: 'text', value } : undefined
     default: {
       if (typeof value !== 'object' || value === null) return undefined
       const filters = new Map<string, readonly string[]>()

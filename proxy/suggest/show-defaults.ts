@@ -1,7 +1,7 @@
 // What a suggested policy shows of each JSON answer: identity and state, what hardly any client can do without. Never what may hold a
-// secret (environment, commands, mounts, labels as a whole); whoever reads more than this adds it to the policy by hand.
+// secret (environment, commands, mounts, labels as a whole), but where an answer is bytes that nobody can cut; whoever reads more than this adds it to the policy by hand.
 import { answerFields, type FieldTree } from '../request/answer-fields.ts'
-import type { Operation, OperationId } from '../request/catalogue.ts'
+import { isCut, type Operation, type OperationId } from '../request/catalogue.ts'
 
 /** Fields with what is below them; `all` is the field's whole value. */
 export type ShowTree = Map<string, ShowTree | 'all'>
@@ -15,6 +15,8 @@ const NODE: Fields = ['ID', { Description: ['Hostname'] }, { Status: ['State'] }
 const TASK: Fields = ['ID', 'Name', 'ServiceID', 'NodeID', 'DesiredState', { Status: ['State', 'Timestamp'] }]
 
 const DEFAULTS: Partial<Record<OperationId, Fields>> = {
+  SystemAuth: ['Status'],
+  SystemEvents: ['Type', 'Action', { Actor: ['ID'] }, 'scope', 'time', 'timeNano'],
   SystemVersion: ['Version', 'ApiVersion', 'MinAPIVersion', 'Os', 'Arch'],
   SystemInfo: [
     'ServerVersion',
@@ -30,26 +32,39 @@ const DEFAULTS: Partial<Record<OperationId, Fields>> = {
   ContainerInspect: ['Id', 'Name', 'RestartCount', { State: ['Status', 'StartedAt', 'ExitCode', { Health: ['Status'] }] }],
   ContainerTop: ['Titles'],
   ContainerChanges: ['Kind'],
+  ContainerStats: ['id', 'name', 'read', 'cpu_stats', 'precpu_stats', 'memory_stats', 'pids_stats', 'networks', 'blkio_stats'],
+  ContainerWait: ['StatusCode'],
+  ContainerUpdate: ['Warnings'],
+  ContainerCreate: ['Id', 'Warnings'],
+  ContainerExec: ['Id'],
+  ExecInspect: ['ID', 'Running', 'ExitCode', 'ContainerID', 'Pid'],
   ImageList: ['Id', 'RepoTags', 'Created', 'Size'],
   ImageInspect: ['Id', 'RepoTags', 'Created', 'Size', 'Architecture', 'Os'],
   ImageHistory: ['Id', 'Created', 'Size'],
   ImageAttestations: ['PredicateType'],
   ImageSearch: ['name', 'is_official', 'star_count'],
+  ImageCommit: ['Id'],
   ImageDelete: ['Untagged', 'Deleted'],
   ImagePrune: ['ImagesDeleted', 'SpaceReclaimed'],
   BuildPrune: ['CachesDeleted', 'SpaceReclaimed'],
   DistributionInspect: [{ Descriptor: ['mediaType', 'digest', 'size'] }],
   NetworkList: NETWORK,
   NetworkInspect: NETWORK,
+  NetworkCreate: ['Id', 'Warning'],
   NetworkPrune: ['NetworksDeleted'],
   VolumeList: [{ Volumes: VOLUME }],
   VolumeInspect: VOLUME,
+  VolumeCreate: VOLUME,
   VolumePrune: ['VolumesDeleted', 'SpaceReclaimed'],
   PluginList: ['Id', 'Name', 'Enabled'],
   PluginInspect: ['Id', 'Name', 'Enabled'],
   GetPluginPrivileges: ['Name', 'Description', 'Value'],
   SwarmInspect: ['ID', 'CreatedAt', 'UpdatedAt'],
   SwarmUnlockkey: ['UnlockKey'],
+  ServiceCreate: ['ID', 'Warnings'],
+  ServiceUpdate: ['Warnings'],
+  SecretCreate: ['ID'],
+  ConfigCreate: ['ID'],
   NodeList: NODE,
   NodeInspect: NODE,
   ServiceList: SWARM_OBJECT,
@@ -63,9 +78,11 @@ const DEFAULTS: Partial<Record<OperationId, Fields>> = {
   CheckpointList: ['Name'],
 }
 
-/** A tree of one's own; `undefined` for an operation that answers no JSON. */
-export function defaultShow({ id, answer }: Operation): ShowTree | undefined {
-  return answer === 'json' ? treeOf(DEFAULTS[id] ?? []) : undefined
+/** A tree of one's own, or `all` where nothing can be cut; `undefined` for an operation that shows nothing. */
+export function defaultShow(operation: Operation): ShowTree | 'all' | undefined {
+  const { id, answer } = operation
+  if (answer === 'stream' || answer === 'hijack' || id === 'SwarmInit') return 'all'
+  return isCut(operation) ? treeOf(DEFAULTS[id] ?? []) : undefined
 }
 
 function treeOf(fields: Fields): ShowTree {
@@ -80,10 +97,10 @@ function treeOf(fields: Fields): ShowTree {
  * Adds to `show` what the filter `name` of `operation` tells of when it has this value: a policy allows a filter on what is shown
  * alone. Where the answer is not known so far down, or `value` names no label, it is the whole that is known.
  */
-export function showFiltered(show: ShowTree, operation: Operation, name: string, value: string): void {
+export function showFiltered(show: ShowTree | 'all', operation: Operation, name: string, value: string): void {
   const type = operation.query.filters
   const field = typeof type === 'object' ? type[name] : undefined
-  if (field === undefined) return
+  if (field === undefined || show === 'all') return
   const parts = field.split('.').map((part) => (part === '*' ? (value.split('=', 1)[0] ?? '') : part))
   let known: FieldTree | undefined = answerFields(operation.id)
   let at = show

@@ -71,7 +71,7 @@ function valuesOf(
   operation: Operation,
   key: string,
   requests: readonly RecordedRequest[],
-  show: ShowTree | undefined,
+  show: ShowTree | 'all' | undefined,
   words: string[],
 ): AllowedValues | undefined {
   const given = requests.flatMap(({ request }) => request.query.get(key) ?? [])
@@ -89,16 +89,18 @@ function valuesOf(
       const numbers = unique(given.flatMap((each) => (each.type === type ? [each.value] : []))).sort((a, b) => a - b)
       return { type, ranges: numbers.map((value) => ({ min: value, max: value })) }
     }
-    case 'text': {
+    case 'text':
+    case 'path':
+    case 'container': {
       const meant = given.length < requests.length ? MEANT_WHEN_ABSENT[operation.id]?.[key] : undefined
       if (meant !== undefined) words.push(`${meant} is what it means without ${key}.`)
       const texts = unique([
-        ...given.flatMap((each) => (each.type === type ? [each.value] : [])),
+        ...given.flatMap((each) => (each.type === 'text' ? [each.value] : [])),
         ...(meant === undefined ? [] : [meant]),
       ])
       if (texts.some((text) => text.includes('*')))
         words.push(`A value of ${key} has a *, which stands for any run of characters here.`)
-      return { type, patterns: withoutCovered(texts) }
+      return { type: 'text', patterns: withoutCovered(texts) }
     }
     default:
       return { type: 'filters', names: filterNames(operation, requests, show ?? new Map(), words) }
@@ -117,14 +119,21 @@ function withoutCovered(texts: readonly string[]): string[] {
 /** A label that gives nothing away, to be shown where a filter by labels came without one. */
 const HARMLESS_LABEL = 'com.docker.compose.service'
 
-function filterNames(operation: Operation, requests: readonly RecordedRequest[], show: ShowTree, words: string[]): string[] {
+function filterNames(
+  operation: Operation,
+  requests: readonly RecordedRequest[],
+  show: ShowTree | 'all',
+  words: string[],
+): string[] {
   const fields = typeof operation.query.filters === 'object' ? operation.query.filters : {}
   const seen = new Map<string, string[]>()
   for (const filters of requests.flatMap((each) => filtersOf(each) ?? []))
     for (const [name, values] of filters) seen.set(name, [...(seen.get(name) ?? []), ...values])
   if (seen.size === 0) {
     const [first] =
-      Object.entries(fields).find(([, field]) => show.has(field.split('.')[0] ?? '')) ?? Object.entries(fields)[0] ?? []
+      Object.entries(fields).find(([, field]) => show === 'all' || show.has(field.split('.')[0] ?? '')) ??
+      Object.entries(fields)[0] ??
+      []
     if (first !== undefined) seen.set(first, [])
     words.push(`Its filters were empty; ${first} stands for them, since a list cannot be.`)
   }

@@ -1,8 +1,8 @@
 // Suggests the policy that is nearest to the settings of another socket proxy, and says in words where it is stricter. Pure.
 // Never grants what amounts to root unless that is asked for.
 import type { AllowedValues } from '../policy/policy.ts'
-import { hasContainer, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
-import { type RuleDraft, renderPolicy, type TestDraft, type Words } from './policy-draft.ts'
+import { hasContainer, isCut, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
+import { neverAllowed, type RuleDraft, renderPolicy, type TestDraft, type Words } from './policy-draft.ts'
 import { defaultShow, type ShowTree } from './show-defaults.ts'
 import { OPT_IN, provenPolicy } from './suggest-policy.ts'
 import { type Opened, openedBy, type TecnativaSettings } from './tecnativa-variables.ts'
@@ -46,10 +46,10 @@ function aboutInWords(given: string): Words {
 function stricterInWords(granted: readonly Operation[]): Words {
   const has = (what: (operation: Operation) => boolean) => granted.some(what)
   const differences: readonly (readonly [applies: boolean, words: string])[] = [
-    [true, 'What is not named below is refused, whatever its path begins with; so are unlisted query keys, and bodies.'],
+    [true, 'What is not named below is refused, whatever its path begins with; so are unlisted query keys.'],
     [has(({ path }) => path[0] === 'containers'), 'Containers are those with the label under `scope`, not all.'],
     [
-      has(({ answer }) => answer === 'json'),
+      has(isCut),
       'Answers are cut to `show`, who and in which state; environment, commands, mounts and labels are not in it. Add what the client reads.',
     ],
     [
@@ -105,7 +105,7 @@ const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGKILL', 'SIGQUIT', 'SIGTERM', 'SIGUSR1',
 const FREE_TEXTS = ['id', 'name', 'platform', 'platforms', 'remote', 'repo', 'scope', 'tag', 'term', 'type']
 
 /** The values that a client may well give; `undefined` where the key is left out. */
-function usualValues(key: string, type: QueryType, show?: ShowTree): AllowedValues | undefined {
+function usualValues(key: string, type: QueryType, show?: ShowTree | 'all'): AllowedValues | undefined {
   switch (type) {
     case 'boolean':
       return { type, values: [true, false] }
@@ -114,6 +114,10 @@ function usualValues(key: string, type: QueryType, show?: ShowTree): AllowedValu
     case 'text':
       if (key === 'signal') return { type, patterns: SIGNALS }
       return FREE_TEXTS.includes(key) ? { type, patterns: ['*'] } : undefined
+    case 'path':
+      return { type: 'text', patterns: ['*'] }
+    case 'container':
+      return undefined
     default: {
       const names = Object.entries(type).flatMap(([name, field]) => (isShown(show, field) ? [name] : []))
       return names.length > 0 ? { type: 'filters', names } : undefined
@@ -122,7 +126,7 @@ function usualValues(key: string, type: QueryType, show?: ShowTree): AllowedValu
 }
 
 /** Whether the whole of `field` is. A label is shown where the policy names it, which nobody has yet. */
-function isShown(show: ShowTree | undefined, field: string): boolean {
+function isShown(show: ShowTree | 'all' | undefined, field: string): boolean {
   let at: ShowTree | 'all' | undefined = show
   for (const part of field.split('.')) {
     if (at === 'all' || at === undefined) break
@@ -138,12 +142,15 @@ function testsFor(granted: readonly Operation[]): TestDraft[] {
   )
   const line = ({ method, path, query }: Operation) =>
     `${method} /${path.map((part) => (part === '{container}' ? 'web' : part)).join('/')}${'name' in query ? '?name=new' : ''}`
-  const plain = granted.filter(({ path, id }) => path.every((part) => !part.startsWith('{')) && !id.endsWith('Prune'))
+  const plain = granted.filter(
+    ({ path, id, containerBy }) =>
+      path.every((part) => !part.startsWith('{')) && !id.endsWith('Prune') && !containerBy === undefined,
+  )
   const [first] = ofContainer
   return [
     ...plain.map((operation): TestDraft => ({ expect: 'allow', request: line(operation).replace('?name=new', '') })),
     ...ofContainer.map((operation): TestDraft => ({ expect: 'allow', request: line(operation), given: { labels: OPT_IN } })),
     ...(first ? [{ expect: 'deny' as const, request: line(first), given: { labels: { 'postern.visible': 'false' } } }] : []),
-    { expect: 'deny', request: 'POST /containers/create' },
+    neverAllowed(granted),
   ]
 }

@@ -97,7 +97,7 @@ t.test('the Engine’s filter never says more than the scope does', async (t) =>
 })
 
 /** An Engine that gives the same answer to everything and writes down what it was asked. */
-function recordingEngine(answer: Partial<EngineAnswer>): Engine & { readonly asked: string[] } {
+function recordingEngine(answer: Partial<EngineAnswer>): Pick<Engine, 'ask'> & { readonly asked: string[] } {
   const asked: string[] = []
   return {
     asked,
@@ -105,7 +105,6 @@ function recordingEngine(answer: Partial<EngineAnswer>): Engine & { readonly ask
       asked.push(`${method} ${decodeURIComponent(path)}`)
       return { status: 200, headers: {}, body: '', ...answer }
     },
-    close: async () => undefined,
   }
 }
 

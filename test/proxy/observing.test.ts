@@ -22,7 +22,7 @@ const stays: readonly (readonly [line: string, status: number, rule: string])[] 
   ['GET /containers/none/json', 404, 'policy.scope'],
   ['POST /containers/create', 403, 'policy.operation'],
   ['POST /containers/web/exec', 403, 'policy.operation'],
-  ['GET /containers/web/logs', 403, 'policy.operation'],
+  ['GET /containers/web/attach/ws', 403, 'policy.operation'],
   ['GET /swarm', 403, 'policy.operation'],
   ['GET /containers//json', 400, 'request.target'],
   ['GET /no/such/thing', 403, 'operation.unknown'],

@@ -23,10 +23,11 @@ const text = fc.oneof(
 )
 
 function queryOf({ query }: Operation): fc.Arbitrary<LineFields> {
-  const values = Object.entries(query).map(([key, type]) => {
+  const values = Object.entries(query).flatMap(([key, type]) => (type === 'container' ? [] : [[key, type] as const]))
+  const given = values.map(([key, type]) => {
     if (type === 'boolean') return [key, fc.boolean()] as const
     if (type === 'integer') return [key, fc.integer({ min: -3, max: 3 })] as const
-    if (type === 'text') return [key, text] as const
+    if (type === 'text' || type === 'path') return [key, text] as const
     return [
       key,
       fc.dictionary(
@@ -41,7 +42,7 @@ function queryOf({ query }: Operation): fc.Arbitrary<LineFields> {
       ),
     ] as const
   })
-  return fc.record(Object.fromEntries(values), { requiredKeys: [] })
+  return fc.record(Object.fromEntries(given), { requiredKeys: [] })
 }
 
 const asked: fc.Arbitrary<LineFields> = fc.constantFrom(...SERVED).chain((operation) =>

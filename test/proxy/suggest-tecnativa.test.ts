@@ -9,17 +9,18 @@ import { openedBy, parseTecnativa } from '../../proxy/suggest/tecnativa-variable
 import { policyOf } from './support/policies.ts'
 import { runProgram } from './support/proxy-process.ts'
 
-const ALWAYS = ['SystemPing', 'SystemPingHead', 'SystemVersion']
+const ALWAYS = ['SystemPing', 'SystemPingHead', 'SystemVersion', 'SystemEvents']
 const allowed = (settings: string, rootEquivalent = false) => {
   const text = suggestFromTecnativa('client', parseTecnativa([settings]), { rootEquivalent })
   return text === undefined ? [] : [...policyOf(text).allow.keys()]
 }
-const READS = ['ContainerList', 'ContainerInspect', 'ContainerTop', 'ContainerChanges']
-const CHANGES = ['ContainerStart', 'ContainerStop', 'ContainerRestart', 'ContainerPause', 'ContainerUnpause']
+const READS = ['ContainerList', 'ContainerInspect', 'ContainerTop', 'ContainerChanges', 'ContainerStats']
+const CHANGES = ['ContainerWait', 'ContainerStart', 'ContainerStop', 'ContainerRestart', 'ContainerPause', 'ContainerUnpause']
 
 const meanings: readonly (readonly [settings: string, operations: readonly string[]])[] = [
   ['', ALWAYS],
-  ['PING=0 VERSION=0', []],
+  ['PING=0 VERSION=0', ['SystemEvents']],
+  ['PING=0 VERSION=0 EVENTS=0', []],
   ['EVENTS=1 LOG_LEVEL=debug SOCKET_PATH=/x', ALWAYS],
   ['CONTAINERS=1', [...ALWAYS, ...READS]],
   ['CONTAINERS=true POST=no', [...ALWAYS, ...READS]],
@@ -28,15 +29,15 @@ const meanings: readonly (readonly [settings: string, operations: readonly strin
   ['ALLOW_RESTARTS=1 ALLOW_KILL=1', [...ALWAYS, 'ContainerStop', 'ContainerRestart', 'ContainerKill']],
   ['ALLOW_KILL=1', ALWAYS],
   ['ALLOW_START=1 ALLOW_STOP=1', [...ALWAYS, 'ContainerStart', 'ContainerStop']],
-  ['ALLOW_PAUSE=1 ALLOW_UNPAUSE=1 VERSION=0', ['SystemPing', 'SystemPingHead', 'ContainerPause', 'ContainerUnpause']],
-  ['CONTAINERS=1 POST=1', [...ALWAYS, ...READS, ...CHANGES, 'ContainerRename', 'ContainerResize']],
+  ['ALLOW_PAUSE=1 ALLOW_UNPAUSE=1 VERSION=0 EVENTS=0', ['SystemPing', 'SystemPingHead', 'ContainerPause', 'ContainerUnpause']],
+  ['CONTAINERS=1 POST=1', [...ALWAYS, ...READS, ...CHANGES, 'ContainerRename', 'ContainerResize', 'ContainerUpdate']],
   ['CONTAINERS=1 DELETE=1', [...ALWAYS, ...READS]],
   ['CONTAINERS=1 DELETE=1 ALLOW_DELETE=1', [...ALWAYS, ...READS, 'ContainerDelete']],
   ['VOLUMES=1 POST=1', [...ALWAYS, 'VolumeList', 'VolumeInspect', 'VolumePrune']],
   ['VOLUMES=1 DELETE=1', [...ALWAYS, 'VolumeList', 'VolumeInspect', 'VolumeDelete']],
-  ['INFO=1 SYSTEM=1', [...ALWAYS, 'SystemInfo', 'SystemDataUsage']],
+  ['INFO=1 SYSTEM=1 EVENTS=0', ['SystemPing', 'SystemPingHead', 'SystemVersion', 'SystemInfo', 'SystemDataUsage']],
   ['SWARM=1', ALWAYS],
-  ['EXEC=1 BUILD=1 COMMIT=1 AUTH=1 SESSION=1 GRPC=1', ALWAYS],
+  ['EXEC=1 BUILD=1 COMMIT=1 AUTH=1 SESSION=1 GRPC=1', [...ALWAYS, 'ExecInspect']],
 ]
 for (const [settings, operations] of meanings)
   t.test(`“${settings}” opens ${operations.length} operations`, async (t) => t.same(allowed(settings), operations))
@@ -63,13 +64,16 @@ t.test('a variable that resembles none is answered with those there are', async 
 t.test('what amounts to root is named and not granted, unless it is asked for, and then said aloud', async (t) => {
   const settings = parseTecnativa(['SWARM=1', 'POST=1'])
   const without = suggestFromTecnativa('client', settings) ?? ''
-  t.match(without, /# - SwarmInspect, SwarmUnlockkey, SwarmLeave: AMOUNTS TO ROOT ON THE HOST; --root-equivalent takes it in\n/)
+  t.match(
+    without,
+    /# - SwarmInspect, SwarmUnlockkey, SwarmInit, SwarmJoin, SwarmLeave, SwarmUpdate, SwarmUnlock: AMOUNTS TO ROOT ON THE HOST; --root-equivalent takes it in\n/,
+  )
   t.notMatch(without, /^ *(?:SwarmInspect|allow_root_equivalent)/m)
   const granting = suggestFromTecnativa('client', settings, { rootEquivalent: true }) ?? ''
   t.match(granting, /\n {2}# AMOUNTS TO ROOT ON THE HOST\n {2}SwarmInspect:/)
   t.match(
     granting,
-    /\n# WHOEVER MAY ASK FOR THESE IS ROOT ON THE HOST\.\nallow_root_equivalent: \[SwarmInspect, SwarmUnlockkey, SwarmLeave\]\n/,
+    /\n# WHOEVER MAY ASK FOR THESE IS ROOT ON THE HOST\.\nallow_root_equivalent: \[SwarmInspect, SwarmUnlockkey, SwarmInit, SwarmJoin, SwarmLeave, SwarmUpdate, SwarmUnlock\]\n/,
   )
 })
 

@@ -1,5 +1,6 @@
 // Tens of thousands of generated requests on the whole way through the proxy, from the request's head to its answer, before an Engine
 // that writes down what it is asked and answers any JSON. What is asked of it is always in the set that the policy allows.
+import { PassThrough, Readable } from 'node:stream'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import t from 'tap'
@@ -13,15 +14,19 @@ import type { Policy, Show } from '../../proxy/policy/policy.ts'
 import { CATALOGUE, whyNotServed } from '../../proxy/request/catalogue.ts'
 import { readRequest } from '../../proxy/request/read-request.ts'
 import { createChanges } from '../../proxy/serve/changes.ts'
+import { createExecs } from '../../proxy/serve/execs.ts'
 import { handle } from '../../proxy/serve/handle.ts'
+import type { Incoming } from '../../proxy/serve/incoming.ts'
 import { createLedger } from '../../proxy/serve/ledger.ts'
 import { createProxyMetrics } from '../../proxy/serve/metrics.ts'
+import { createOpenAnswers } from '../../proxy/serve/open-answers.ts'
 import { createTurns } from '../../proxy/serve/turns.ts'
 import { containerId, fakeContainer, inspectBody, listElement } from './support/containers.ts'
 import { inspected, NOW_MS } from './support/deciding.ts'
 import { healerPolicy, policyOf, policyText } from './support/policies.ts'
 
 const [WEB, DB, HIDDEN] = [containerId('aa11'), containerId('aa12'), containerId('cc33')]
+const EXEC = 'e'.repeat(64)
 const containers = [
   fakeContainer({ id: WEB, name: 'web' }),
   fakeContainer({ id: DB, name: 'db', labels: { autoheal: 'true' }, state: 'exited' }),
@@ -31,6 +36,8 @@ const containers = [
 type World = {
   readonly asked: string[]
   answer: (request: EngineRequest) => unknown
+  /** What a request that takes JSON says in its body. */
+  body: string
   readonly ask: (line: string, headers?: readonly string[]) => ReturnType<typeof handle>
 }
 
@@ -49,9 +56,22 @@ function world(policy: Policy): World {
       const writes = request.method === 'POST' || request.method === 'DELETE'
       return { status: writes ? 204 : 200, headers: {}, body: JSON.stringify(made.answer(request) ?? usual(request)) }
     },
+    open: async ({ method, path, body }) => {
+      asked.push(`${method} ${path}`)
+      if (body && typeof body.content !== 'string') body.content.resume()
+      return { status: 200, headers: {}, body: Readable.from([]) }
+    },
+    tunnel: async ({ path }) => {
+      asked.push(`POST ${path}`)
+      const connection = new PassThrough()
+      connection.destroy()
+      return { headers: {}, connection }
+    },
     close: async () => undefined,
   }
   let seq = 0
+  const execs = createExecs()
+  execs.note(EXEC, WEB)
   const client = {
     policy,
     engine,
@@ -63,15 +83,22 @@ function world(policy: Policy): World {
     log: pino({ level: 'silent' }),
     changes: createChanges(),
     turns: createTurns(4, 1000),
+    bodyTurns: createTurns(4, 1000),
+    open: createOpenAnswers(),
+    execs,
     now: () => NOW_MS,
   }
   const made: World = {
     asked,
     answer: () => undefined,
+    body: '{}',
     ask: async (line, rawHeaders = []) => {
       const space = line.indexOf(' ')
-      const answer = await handle(client, { method: line.slice(0, space), target: line.slice(space + 1), rawHeaders })
-      answer.taken?.()
+      const body = Readable.from([]) as Incoming['body']
+      const incoming = { gone: new AbortController().signal, body, readBody: async () => made.body }
+      const answer = await handle(client, { method: line.slice(0, space), target: line.slice(space + 1), rawHeaders }, incoming)
+      if ('stream' in answer) answer.stream.destroy()
+      else if ('taken' in answer) answer.taken?.()
       return answer
     },
   }
@@ -88,6 +115,7 @@ const names = fc.constantFrom(
   WEB,
   DB,
   HIDDEN,
+  EXEC,
   'nginx',
   'a/b:1',
   '..',
@@ -195,11 +223,13 @@ const servable = CATALOGUE.filter((operation) => whyNotServed(operation) === und
 const everything = policyOf(
   `${policyText(
     servable.map(({ id, answer, query }) => {
-      const allowed = Object.entries(query).map(
-        ([key, type]) =>
-          `${key}: ${type === 'boolean' ? '[true]' : type === 'integer' ? '0..60' : type === 'text' ? '["SIG*"]' : `[${Object.keys(type)[0]}]`}`,
-      )
-      return `${id}: { query: { ${allowed.join(', ')} }${answer === 'json' ? ', show: all' : ''} }`
+      const allowed = Object.entries(query)
+        .filter(([, type]) => type !== 'container')
+        .map(
+          ([key, type]) =>
+            `${key}: ${type === 'boolean' ? '[true]' : type === 'integer' ? '0..60' : typeof type === 'string' ? '["SIG*"]' : `[${Object.keys(type)[0]}]`}`,
+        )
+      return `${id}: { query: { ${allowed.join(', ')} }${['nothing', 'ping'].includes(answer) ? '' : ', show: all'} }`
     }),
   )}allow_root_equivalent: [${servable
     .filter(({ kind }) => kind === 'root')
@@ -336,7 +366,8 @@ t.test('whatever JSON the Engine answers, no field appears that the policy does 
             : undefined
         return path === target ? json : undefined
       }
-      const { status, body } = await proxy.ask(`GET ${target}`)
+      const answer = await proxy.ask(`GET ${target}`)
+      const { status, body } = 'body' in answer ? answer : { status: answer.status, body: '' }
       proxy.answer = () => undefined
       if (status === 200 && body.length > 5) shown++
       return status !== 200 || isShown(JSON.parse(body), shows.get(id as 'SystemVersion') ?? [])

@@ -1,0 +1,42 @@
+// Reads a body of JSON into a value that is written anew for the Engine: no byte of it is copied. Never repairs, and never looks for
+// what a policy could judge, but for the container that a body names.
+import { isLosslessNumber, parse } from 'lossless-json'
+import type { ApiRequest, JsonBody } from './api-request.ts'
+import { parseContainerRef } from './api-request.ts'
+import { type Refusal, refuse } from './refusal.ts'
+
+/** Bytes. The largest that the Engine has use for are secrets and configs, of 500 kB and 1 MB, in base64. */
+export const MAX_JSON_BYTES = 2 * 1024 * 1024
+
+/** The keys of a body that makes a container a member of a network, or none. */
+const MEMBER_KEYS = ['Container', 'EndpointConfig', 'Force']
+
+/** `request` with what `text` says, and the container that it names. */
+export function readBody(request: ApiRequest, text: string): ApiRequest | Refusal {
+  const { id, body: kind } = request.operation
+  const value = parseJson(text)
+  if (typeof value !== 'object' || value === null || isLosslessNumber(value))
+    return no(`${id} takes a JSON object or list as its body, with each key once`)
+  const body: JsonBody = { value }
+  if (kind !== 'member') return { ...request, body }
+  const odd = Object.keys(value).find((key) => !MEMBER_KEYS.includes(key))
+  if (odd !== undefined || Array.isArray(value))
+    return no(`${id} takes the keys ${MEMBER_KEYS.join(', ')} in its body, as they are`)
+  const { Container: named } = value as { readonly Container?: unknown }
+  const container = typeof named === 'string' ? parseContainerRef(named) : undefined
+  if (container === undefined) return no(`${id} takes the name or id of a container as Container in its body`)
+  return { ...request, body, container }
+}
+
+function no(reason: string): Refusal {
+  return refuse(400, 'request.body', reason)
+}
+
+/** Numbers are kept digit by digit; a key that is given twice with different values is none. */
+function parseJson(text: string): unknown {
+  try {
+    return parse(text)
+  } catch {
+    return undefined
+  }
+}
