@@ -39,11 +39,16 @@ const target = z
   })
   .describe('the container; for a change with `state` and `startedAt` as inspected just before')
 
+const certificate = z
+  .strictObject({ names: z.array(z.string()), sha256: hash })
+  .describe('the certificate of who asked, where it came over TLS: its names that count, and its fingerprint')
+
 const decision = {
   client: z.string().describe('who asked'),
   policy: z.string().describe('the hash of the policy that judged it'),
   method: z.string().describe('as sent; empty where what came was no request'),
   path: z.string().optional().describe('as sent, cut at 512 characters; absent where `various` is given'),
+  certificate: certificate.optional(),
   operation: z.string().optional().describe('as understood'),
   target: target.optional(),
   query: z

@@ -1,6 +1,6 @@
 // What the commands have in common: options, exit codes, and how a wrong argument is told.
 import { InvalidArgumentError, Option } from 'commander'
-import { parseUnixAddress } from '../listen-address.ts'
+import { parseMetricsAddress, parseUnixAddress } from '../listen-address.ts'
 import { parseUser, type User } from '../privileges.ts'
 
 /** Something failed while running, or what was asked about does not hold. */
@@ -33,7 +33,7 @@ export const userOption = () =>
 export const metricsOption = () =>
   new Option('--metrics <address>', 'where to serve /metrics and /healthz')
     .env('POSTERN_METRICS')
-    .argParser(argument(parseUnixAddress))
+    .argParser(argument(parseMetricsAddress))
 export const jsonOption = () => new Option('--json', 'print JSON, for programs')
 
 /** `8m`: bytes, in k, m or g as Docker has them for its logs. Throws a sentence that says what is wrong. */

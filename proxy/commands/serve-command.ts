@@ -8,19 +8,24 @@ import { loadPolicy } from '../policy/load-policy.ts'
 import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
 import { serve } from '../serve/serve.ts'
 import { argument, type CommonOptions, engineOption, metricsOption, parseCount, parseSize, userOption } from './options.ts'
+import { readTls, type TlsFlags, tlsOptions } from './tls-options.ts'
 
-type ServeFlags = CommonOptions & {
-  readonly audit: string
-  readonly auditMaxSize: number
-  readonly auditMaxFiles: number
-  readonly state?: string
-  readonly observe?: true
-}
+type ServeFlags = CommonOptions &
+  TlsFlags & {
+    readonly audit: string
+    readonly auditMaxSize: number
+    readonly auditMaxFiles: number
+    readonly state?: string
+    readonly observe?: true
+  }
 
 export function serveCommand(): Command {
-  return new Command('serve')
-    .description('serve each policy at its own socket')
-    .argument('[policy@listen...]', 'a policy file and the socket to serve it at (env: POSTERN_SERVE, separated by spaces)')
+  const command = new Command('serve')
+    .description('serve each policy at its own address')
+    .argument(
+      '[policy@listen...]',
+      'a policy file and where to serve it, unix:///path or tcp://host:port (env: POSTERN_SERVE, separated by spaces)',
+    )
     .addOption(engineOption())
     .addOption(new Option('--audit <file>', 'the audit log; it is appended to').env('POSTERN_AUDIT').makeOptionMandatory())
     .addOption(
@@ -54,10 +59,13 @@ export function serveCommand(): Command {
       const texts = given.length > 0 ? given : (process.env.POSTERN_SERVE ?? '').split(' ').filter((text) => text !== '')
       if (texts.length === 0) command.error('error: name at least one POLICY@LISTEN, as an argument or in POSTERN_SERVE')
       const servings = texts.map(argument(parseServing))
+      const addresses = servings.map(({ address }) => address)
+      const tls = await readTls(options, addresses, Date.now())
       const policies = await Promise.all(servings.map(({ policyFile }) => loadPolicy(policyFile)))
       const log = pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } })
       await serve({
         clients: servings.map((serving, i) => ({ ...serving, policy: policies[i] as (typeof policies)[number] })),
+        tls,
         observe: options.observe ?? argument(parseSwitch)(process.env.POSTERN_OBSERVE ?? ''),
         engineSocket: options.engine,
         auditLog: { file: options.audit, maxBytes: options.auditMaxSize, maxFiles: options.auditMaxFiles },
@@ -67,6 +75,8 @@ export function serveCommand(): Command {
         now: Date.now,
       })
     })
+  for (const option of tlsOptions()) command.addOption(option)
+  return command
 }
 
 /** Commander would take any value of a variable, `false` too, for yes. */

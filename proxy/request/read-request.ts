@@ -19,6 +19,25 @@ export type RequestHead = {
   readonly target: string
   /** Names and values in turn, as sent. */
   readonly rawHeaders: readonly string[]
+  /** Who sent it, where it came over TCP. */
+  readonly peer?: Peer
+}
+
+/** The other end of a connection over TCP, as far as it is known. */
+export type Peer = { readonly transport: 'tcp' } | CertifiedPeer
+export type CertifiedPeer = {
+  readonly transport: 'tls'
+  readonly certificate: ClientCertificate
+  /** When the certificate ends, in milliseconds since 1970. */
+  readonly untilMs: number
+}
+
+/** A certificate that an authority of the operator's has signed. */
+export type ClientCertificate = {
+  /** Those that count, bounded. */
+  readonly names: readonly string[]
+  /** Of the whole certificate, in hexadecimal digits. */
+  readonly sha256: string
 }
 
 /** Reads `head` as a request of the Engine API. Total: whatever comes in, the outcome is one of the two. */

@@ -5,6 +5,7 @@ export const REFUSAL_RULES = [
   'request.body',
   'request.browser',
   'request.busy',
+  'request.certificate',
   'request.framing',
   'request.header',
   'request.path',

@@ -1,5 +1,5 @@
 // An HTTP server that bounds what its clients may send, how slowly, and how much at once. Knows nothing of policies.
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { joinConnections } from '../engine/tunnel.ts'
@@ -8,6 +8,7 @@ import { type Refusal, refuse } from '../request/refusal.ts'
 import type { Answer } from '../show/answer.ts'
 import type { AnyAnswer, OpenAnswer } from './any-answer.ts'
 import { type Incoming, incomingOf, incomingOfUpgrade } from './incoming.ts'
+import { type Transport, UNIX } from './transport.ts'
 
 export type Limits = {
   /** Connections at once; one more is closed as soon as it is made. */
@@ -56,11 +57,16 @@ export type BoundedServer = {
  * One request at a time on a connection: what a client writes ahead is dropped unread, and the connection closes after the first
  * answer, or at once where it goes on writing; so does one whose request was malformed or had a body.
  */
-export function createBoundedServer({ answer, refused, dropped }: Answering, limits: Limits = LIMITS): BoundedServer {
+export function createBoundedServer(
+  { answer, refused, dropped }: Answering,
+  limits: Limits = LIMITS,
+  transport: Transport = UNIX,
+): BoundedServer {
   const inTurn = new WeakSet<Socket>()
   const closing = new WeakSet<Socket>()
   const ahead = new WeakMap<Socket, number>()
   const underWay = new Set<Promise<AnyAnswer>>()
+  const headOf = (request: IncomingMessage) => withPeer(request.socket, readHead(request), transport)
 
   const within = <A extends AnyAnswer>(work: () => Promise<A>): Promise<A> => {
     if (underWay.size >= limits.maxUnderWay) {
@@ -154,7 +160,7 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
       .catch(() => socket.destroy())
   }
 
-  const server = createServer({
+  const server = transport.createServer({
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: limits.headTimeoutMs,
     // How long a body may take is for those to say who read it.
@@ -178,7 +184,7 @@ export function createBoundedServer({ answer, refused, dropped }: Answering, lim
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // One that never sent a byte has asked for nothing.
     if (socket.bytesRead === 0) socket.destroy()
-    else refuseRaw(socket, refusalOf(error), { method: '', target: '', rawHeaders: [] })
+    else refuseRaw(socket, refusalOf(error), withPeer(socket, { method: '', target: '', rawHeaders: [] }, transport))
   })
   server.on('drop', dropped)
   return { server, settled: async () => void (await Promise.allSettled(underWay)) }
@@ -200,8 +206,13 @@ function hasMore({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || headers.upgrade !== undefined || length !== '0'
 }
 
-function headOf({ method = '', url = '', rawHeaders }: IncomingMessage): RequestHead {
+function readHead({ method = '', url = '', rawHeaders }: IncomingMessage): RequestHead {
   return { method, target: url, rawHeaders }
+}
+
+function withPeer(socket: Socket, head: RequestHead, { peerOf }: Transport): RequestHead {
+  const peer = peerOf(socket)
+  return peer === undefined ? head : { ...head, peer }
 }
 
 /** To a socket that Node has handed over, of which no server knows any more. */

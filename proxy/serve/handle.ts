@@ -12,6 +12,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { ContainerId } from '../policy/target.ts'
 import type { ApiRequest } from '../request/api-request.ts'
 import { isOpenEnded } from '../request/catalogue.ts'
+import { checkPeer } from '../request/check-peer.ts'
 import { MAX_JSON_BYTES, readBody } from '../request/read-body.ts'
 import { type RequestHead, readRequest } from '../request/read-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
@@ -70,7 +71,7 @@ export function refuseUnread(client: Client, refusal: Refusal, head: RequestHead
 }
 
 async function handleRequest(client: Client, head: RequestHead, record: Recorder, incoming: Incoming): Promise<AnyAnswer> {
-  const read = readRequest(head)
+  const read = checkPeer(head, client.policy.client, client.now()) ?? readRequest(head)
   if ('verdict' in read) return record.refused(read)
   const request = await withBody(client, read, incoming)
   if ('verdict' in request) return record.refused(request, read)

@@ -12,6 +12,17 @@ export type ProxyState = {
   readonly auditHead: { readonly seq: number; readonly fingerprint: string }
   /** What policies refuse passes. */
   readonly observes: boolean
+  /** Where clients are served over TLS. */
+  readonly tls?: TlsState | undefined
+}
+
+export type TlsState = {
+  /** The fingerprint of the certificate that is in use. */
+  readonly sha256: string
+  /** When it ends, in milliseconds since 1970. */
+  readonly untilMs: number
+  /** What was read last is what is in use. */
+  readonly isLatest: boolean
 }
 
 export type ProxyMetrics = {
@@ -22,6 +33,10 @@ export type ProxyMetrics = {
   readonly engineUp: (up: boolean) => void
   /** A client's policy was read anew, at the start or later. */
   readonly reloaded: (client: string, outcome: 'success' | 'failure') => void
+  /** A connection to the client's address was not made, for one of a few reasons. */
+  readonly failedHandshake: (client: string, why: string) => void
+  /** The files for TLS were read, at the start or later. */
+  readonly reloadedTls: (outcome: 'success' | 'failure') => void
   /** `state` is asked at each scrape. */
   readonly showState: (state: () => ProxyState) => void
   readonly render: () => Promise<string>
@@ -75,6 +90,18 @@ export function createProxyMetrics(): ProxyMetrics {
     labelNames: ['client'],
     registers,
   })
+  const handshakes = new Counter({
+    name: 'postern_proxy_tls_failures_total',
+    help: 'Connections over TLS that were not made, by the client whose address it was and why.',
+    labelNames: ['client', 'why'],
+    registers,
+  })
+  const tlsReloads = new Counter({
+    name: 'postern_proxy_tls_reloads_total',
+    help: 'Times the files for TLS were read, by outcome (success or failure).',
+    labelNames: ['outcome'],
+    registers,
+  })
   let state: (() => ProxyState) | undefined
   const shown = (name: string, help: string, labelNames: string[], samples: (state: ProxyState) => readonly Sample[]) =>
     new Gauge({
@@ -95,6 +122,18 @@ export function createProxyMetrics(): ProxyMetrics {
     '1 where the proxy only observes: it lets pass what policies refuse, but for what amounts to root.',
     [],
     ({ observes }) => [[{}, observes ? 1 : 0]],
+  )
+  shown(
+    'postern_proxy_tls_last_reload_successful',
+    '1 if the files for TLS were good when they were last read, 0 if not and those before are in use. Labelled with the certificate in use.',
+    ['certificate'],
+    ({ tls }) => (tls ? [[{ certificate: tls.sha256 }, tls.isLatest ? 1 : 0]] : []),
+  )
+  shown(
+    'postern_proxy_tls_certificate_expiry_timestamp_seconds',
+    'When the proxy’s certificate that is in use ends, in seconds since 1970.',
+    ['certificate'],
+    ({ tls }) => (tls ? [[{ certificate: tls.sha256 }, tls.untilMs / 1000]] : []),
   )
   shown(
     'postern_proxy_audit_sequence',
@@ -122,6 +161,8 @@ export function createProxyMetrics(): ProxyMetrics {
     },
     auditFailed: () => auditFailures.inc(),
     droppedConnection: (client) => dropped.inc({ client }),
+    failedHandshake: (client, why) => handshakes.inc({ client, why }),
+    reloadedTls: (outcome) => tlsReloads.inc({ outcome }),
     engineUp: (isUp) => up.set(isUp ? 1 : 0),
     render: () => registry.metrics(),
     contentType: registry.contentType,

@@ -61,6 +61,7 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
     policy: policy.hash,
     method: head.method,
     path: head.target,
+    ...certificateOf(head),
     ...(request ? { operation: request.operation.id, ...queryOf(request) } : {}),
     ...(known && 'container' in known ? { target: targetOf(known) } : {}),
     ...verdict,
@@ -129,6 +130,12 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
       await append({ event: 'outcome', of, ...outcome(answer, error), ...(left === undefined ? {} : { left }) })
     },
   }
+}
+
+function certificateOf({ peer }: RequestHead): Pick<DecisionEvent, 'certificate'> {
+  if (peer?.transport !== 'tls') return {}
+  const { names, sha256 } = peer.certificate
+  return { certificate: { names: [...names], sha256 } }
 }
 
 function queryOf({ query }: ApiRequest): { readonly query?: Record<string, unknown> } {

@@ -1,10 +1,10 @@
 // Reads a client's policy anew when it is asked to, or when its file changes; the old one stays where the new one has anything wrong.
-import { unwatchFile, watchFile } from 'node:fs'
 import type { Logger } from 'pino'
 import type { AuditLog } from '../audit/audit-log.ts'
 import { loadPolicy, PolicyFileError } from '../policy/load-policy.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import type { ServedClient } from './served-client.ts'
+import { watchFiles } from './watch-files.ts'
 
 export type Reloading = {
   readonly file: string
@@ -43,8 +43,6 @@ export async function reloadPolicy({ file, served, audit, metrics, log, onChange
   }
 }
 
-/** How often a policy file is looked at: file systems tell of changes unreliably, under mounts and through links not at all. */
-const LOOK_EVERY_MS = 1000
 /** A file that is being written is let finish. */
 const LET_SETTLE_MS = 200
 
@@ -61,25 +59,13 @@ export function watchPolicies(all: readonly Reloading[]): Watch {
     const failed = (error: unknown) => each.log.error({ err: error }, 'a policy could not be read anew')
     turns.set(each, (turns.get(each) ?? Promise.resolve()).then(() => reloadPolicy(each)).catch(failed))
   }
-  const settling = new Set<NodeJS.Timeout>()
-  const watchers = all.map((each) => {
-    const changed = () => {
-      const timer = setTimeout(() => {
-        settling.delete(timer)
-        reloadOne(each)
-      }, LET_SETTLE_MS)
-      settling.add(timer)
-    }
-    watchFile(each.file, { interval: LOOK_EVERY_MS, persistent: false }, changed)
-    return () => unwatchFile(each.file, changed)
-  })
+  const watchers = all.map((each) => watchFiles([each.file], LET_SETTLE_MS, () => reloadOne(each)))
   return {
     reload() {
       for (const each of all) reloadOne(each)
     },
     stop() {
       for (const stop of watchers) stop()
-      for (const timer of settling) clearTimeout(timer)
     },
   }
 }

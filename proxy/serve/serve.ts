@@ -8,19 +8,25 @@ import { type AuditLog, openAuditLog } from '../audit/audit-log.ts'
 import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
 import { watchReach } from '../engine/reach.ts'
+import { type Address, isLoopback, renderAddress } from '../listen-address.ts'
 import { budgetsLeft } from '../policy/budget.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { BoundedServer } from './bounded-server.ts'
 import { createChanges } from './changes.ts'
 import { createLedger, type Ledger, restoreLedger } from './ledger.ts'
 import { listen } from './listen.ts'
+import { listenTcp } from './listen-tcp.ts'
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts'
 import { createMetricsServer } from './metrics-server.ts'
 import { watchPolicies } from './reload.ts'
 import { createServedClient } from './served-client.ts'
+import { createTls, type Tls, type TlsOptions } from './tls.ts'
+import { PLAIN_TCP, type Transport, UNIX } from './transport.ts'
 
 export type ServeOptions = {
-  readonly clients: readonly { readonly policy: Policy; readonly policyFile: string; readonly socketPath: string }[]
+  readonly clients: readonly { readonly policy: Policy; readonly policyFile: string; readonly address: Address }[]
+  /** For every client that is served over TCP; without it, TCP is for this machine alone. */
+  readonly tls?: Pick<TlsOptions, 'files' | 'material'> | undefined
   /** What a policy refuses passes and is recorded, but for what amounts to root. */
   readonly observe: boolean
   readonly engineSocket: string
@@ -44,12 +50,13 @@ const monotonic = () => performance.now()
 /** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start, or once the Engine is lost. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { clients, metricsSocket, observe, log, now } = options
-  const socketPaths = [...clients.map(({ socketPath }) => socketPath), ...(metricsSocket === undefined ? [] : [metricsSocket])]
+  const metricsAt: readonly Address[] = metricsSocket === undefined ? [] : [{ kind: 'unix', path: metricsSocket }]
+  const addresses = [...clients.map(({ address }) => address), ...metricsAt]
   refuseTwice(
     clients.map(({ policy }) => policy.client),
     'is the client of two policies; give each a name of its own',
   )
-  refuseTwice(socketPaths, 'is named twice; each client has a socket of its own')
+  refuseTwice(addresses.map(renderAddress), 'is named twice; each client has a socket of its own')
   // Sockets and logs are for their owner and their group.
   process.umask(0o117)
   const stopped = stopSignal()
@@ -57,10 +64,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   const record = await openRecord(options)
   const { audit, ledger, metrics } = record
   const engines = connectEngines(options.engineSocket)
+  const tls = options.tls && createTls({ ...options.tls, metrics, log, now })
+  const socketPaths = addresses.flatMap((address) => (address.kind === 'unix' ? [address.path] : []))
   const shared = { ownId: ownContainerId(), socketPaths, observe, monotonic, changes: createChanges(), log, now }
-  const served = clients.map(({ policy, policyFile, socketPath }) => {
-    const client = createServedClient(policy, { ...shared, ...record, engine: engines.connect() })
-    return { ...client, policyFile, socketPath }
+  const served = clients.map(({ policy, policyFile, address }) => {
+    const transport = transportFor(address, policy.client, tls)
+    const client = createServedClient(policy, { ...shared, ...record, engine: engines.connect() }, undefined, transport)
+    return { ...client, policyFile, address }
   })
   const policies = () => served.map(({ policy }) => policy())
   metrics.showState(() => ({
@@ -68,29 +78,39 @@ export async function serve(options: ServeOptions): Promise<void> {
     budgets: policies().flatMap((policy) => budgetsLeft(policy, ledger.charges, now())),
     auditHead: audit.head(),
     observes: observe,
+    tls: tls?.state(),
   }))
   await audit.append(lifecycle('start', policies())).catch(record.cannotWrite)
 
-  for (const { server, socketPath, policy } of served) {
-    await listen(server, socketPath)
+  for (const { server, address, policy } of served) {
+    await listenAt(server, address)
     const { client, file, hash, allow } = policy()
     metrics.reloaded(client, 'success')
-    log.info({ client, policy: hash, operations: [...allow.keys()] }, `serving ${file} to ${client} at unix://${socketPath}`)
+    log.info(
+      { client, policy: hash, operations: [...allow.keys()] },
+      `serving ${file} to ${client} at ${renderAddress(address)}${over(address, tls)}`,
+    )
   }
   if (observe) log.warn('--observe: what the policies refuse passes, but for what amounts to root; this protects nothing')
   const servers: BoundedServer[] = [...served]
-  if (metricsSocket !== undefined) {
+  for (const address of metricsAt) {
     const server = createMetricsServer(engines.connect(), metrics)
-    await listen(server.server, metricsSocket)
+    await listenAt(server.server, address)
     servers.push(server)
   }
   const onChange = () => ledger.follow(policies())
   const watch = watchPolicies(served.map((client) => ({ ...record, log, onChange, served: client, file: client.policyFile })))
-  process.on('SIGHUP', watch.reload)
+  const unwatchTls = tls?.watch()
+  process.on('SIGHUP', () => {
+    watch.reload()
+    void tls?.reload()
+  })
 
   const end = await Promise.race([stopped, engines.lost])
   log.info(`${end instanceof Error ? end.message : end}: stopping`)
   watch.stop()
+  unwatchTls?.()
+  tls?.cutHandshakes()
   const cutOff = setTimeout(() => served.map(({ open }) => open.cutAll()), STOP_TIMEOUT_MS)
   for (const { open } of served) open.cutReads()
   await Promise.all(servers.map(({ server }) => closeWithin(server, STOP_TIMEOUT_MS)))
@@ -101,6 +121,23 @@ export async function serve(options: ServeOptions): Promise<void> {
   await audit.close(lifecycle('stop', policies()))
   log.info('stopped')
   if (end instanceof Error) throw end
+}
+
+/** Throws where others than this machine could connect without TLS; whoever read the settings has said so before. */
+function transportFor(address: Address, client: string, tls: Tls | undefined): Transport {
+  if (address.kind === 'unix') return UNIX
+  if (tls) return tls.transport(client)
+  if (!isLoopback(address)) throw new Error(`${renderAddress(address)} is not served without TLS`)
+  return PLAIN_TCP
+}
+
+function listenAt(server: Server, address: Address): Promise<void> {
+  return address.kind === 'unix' ? listen(server, address.path) : listenTcp(server, address)
+}
+
+function over({ kind }: Address, tls: Tls | undefined): string {
+  if (kind === 'unix') return ''
+  return tls ? ' over TLS' : ' without TLS, to whoever is on this machine'
 }
 
 type OpenRecord = {

@@ -9,6 +9,7 @@ import { createClientServer } from './client-server.ts'
 import { createExecs } from './execs.ts'
 import type { Client } from './handle.ts'
 import { createOpenAnswers, type OpenAnswers } from './open-answers.ts'
+import type { Transport } from './transport.ts'
 import { createTurns } from './turns.ts'
 
 /** Answers of one client's reads that memory holds at once. */
@@ -41,6 +42,7 @@ export function createServedClient(
   policy: Policy,
   { ownId, socketPaths, observe, monotonic, ...shared }: ServedClientOptions,
   limits?: Limits,
+  transport?: Transport,
 ): ServedClient {
   const { engine } = shared
   const apiRange = createApiRange(engine, monotonic)
@@ -62,7 +64,7 @@ export function createServedClient(
   })
   let client = under(policy)
   return {
-    ...createClientServer(() => client, limits),
+    ...createClientServer(() => client, limits, transport),
     policy: () => client.policy,
     govern(given) {
       client = under(given)

@@ -1,5 +1,5 @@
 // A client that writes bytes to a socket as they are and reads what comes back. It never repairs and never retries.
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 export type RawAnswer = {
   /** Such as `HTTP/1.1 404 Not Found`. */
@@ -13,11 +13,15 @@ export type RawAnswer = {
 /** No wait in a test is longer than this; what has not come by then is not coming. */
 const PATIENCE_MS = 5000
 
+/** Where to talk to: the path of a unix socket, or what makes a connection of another kind. */
+export type Where = string | (() => Socket)
+
 /** Writes `bytes` and reads until `answers` whole answers have come or the other side hangs up; gives what came. */
-export function talk(socketPath: string, bytes: string | Buffer, answers = 1): Promise<readonly RawAnswer[]> {
+export function talk(where: Where, bytes: string | Buffer, answers = 1): Promise<readonly RawAnswer[]> {
   return new Promise((resolve, reject) => {
     let received = ''
-    const socket = connect(socketPath, () => socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes))
+    const socket = typeof where === 'string' ? connect(where) : where()
+    socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
     const done = () => {
       clearTimeout(timer)
       socket.destroy()
@@ -39,8 +43,8 @@ export function talk(socketPath: string, bytes: string | Buffer, answers = 1): P
 }
 
 /** One request, plainly written: its answer. */
-export async function ask(socketPath: string, line: string, headers: readonly string[] = []): Promise<RawAnswer> {
-  const [answer] = await talk(socketPath, plainRequest(line, headers))
+export async function ask(where: Where, line: string, headers: readonly string[] = []): Promise<RawAnswer> {
+  const [answer] = await talk(where, plainRequest(line, headers))
   if (!answer) throw new Error(`no answer to ${line}`)
   return answer
 }

@@ -1,5 +1,6 @@
 // The proxy's client server in this process: a real socket, a recording Engine behind it, a clock that the test moves.
 import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { auditLineSchema } from '../../../proxy/audit/audit-line.ts'
@@ -10,8 +11,10 @@ import type { Limits } from '../../../proxy/serve/bounded-server.ts'
 import { createChanges } from '../../../proxy/serve/changes.ts'
 import { createLedger } from '../../../proxy/serve/ledger.ts'
 import { listen } from '../../../proxy/serve/listen.ts'
-import { createProxyMetrics } from '../../../proxy/serve/metrics.ts'
+import { listenTcp } from '../../../proxy/serve/listen-tcp.ts'
+import { createProxyMetrics, type ProxyMetrics } from '../../../proxy/serve/metrics.ts'
 import { createServedClient } from '../../../proxy/serve/served-client.ts'
+import type { Transport } from '../../../proxy/serve/transport.ts'
 import { containerId, type FakeContainer, fakeContainer } from './containers.ts'
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
 import { HEALER_POLICY_TEXT, policyOf } from './policies.ts'
@@ -35,6 +38,8 @@ type TestedLog = Pick<AuditLog, 'append' | 'appendDurably' | 'close'>
 
 export type RunningProxy = {
   readonly socketPath: string
+  /** Where it has a transport of TCP: the port on 127.0.0.1. */
+  readonly port: number
   readonly engine: FakeEngine
   readonly auditFile: string
   readonly audit: TestedLog
@@ -60,6 +65,8 @@ export type ProxyOptions = {
   readonly observe?: boolean
   /** In place of a log in `auditFile`. */
   readonly audit?: TestedLog
+  /** In place of a unix socket; made with the metrics that it counts in. */
+  readonly transport?: (metrics: ProxyMetrics) => Transport
 }
 
 export async function startProxy(owner: Owner, options: ProxyOptions = {}): Promise<RunningProxy> {
@@ -76,8 +83,9 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
   const ledger = createLedger([policy], now)
   const shared = { engine, audit, now, monotonic: now, ledger, metrics, log: pino({ level: 'silent' }), changes: createChanges() }
   const asked = { ownId, socketPaths: [socketPath], observe: options.observe ?? false }
-  const { server, govern } = createServedClient(policy, { ...shared, ...asked }, options.limits)
-  await listen(server, socketPath)
+  const transport = options.transport?.(metrics)
+  const { server, govern } = createServedClient(policy, { ...shared, ...asked }, options.limits, transport)
+  await (transport ? listenTcp(server, { kind: 'tcp', host: '127.0.0.1', port: 0 }) : listen(server, socketPath))
   owner.teardown(async () => {
     server.close()
     server.closeAllConnections()
@@ -86,6 +94,7 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
   })
   return {
     socketPath,
+    port: transport ? (server.address() as AddressInfo).port : 0,
     engine: fake,
     auditFile,
     audit,

@@ -1,6 +1,6 @@
 // Places for a test's sockets and files. Directly below the system's temporary directory, not in `t.testdir()`: a unix
 // socket's path can have 107 bytes, and a checkout may lie deep.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -12,4 +12,19 @@ export function temporaryDirectory(owner: Owner): string {
   const directory = mkdtempSync(join(tmpdir(), 'postern-'))
   owner.teardown(() => rmSync(directory, { recursive: true, force: true }))
   return directory
+}
+
+/** New files of these names and contents, readable to all; their paths. */
+export function temporaryFiles<Name extends string>(
+  owner: Owner,
+  contents: Readonly<Record<Name, string>>,
+): Record<Name, string> {
+  const directory = temporaryDirectory(owner)
+  chmodSync(directory, 0o755)
+  const paths = Object.entries<string>(contents).map(([name, text]) => {
+    const path = join(directory, name)
+    writeFileSync(path, text)
+    return [name, path]
+  })
+  return Object.fromEntries(paths)
 }
