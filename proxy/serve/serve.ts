@@ -8,20 +8,18 @@ import { type AuditLog, openAuditLog } from '../audit/audit-log.ts'
 import { connectEngine, type Engine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
 import { watchReach } from '../engine/reach.ts'
-import { type Address, isLoopback, renderAddress } from '../listen-address.ts'
+import { type Address, renderAddress } from '../listen-address.ts'
 import { budgetsLeft } from '../policy/budget.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { BoundedServer } from './bounded-server.ts'
 import { createChanges } from './changes.ts'
 import { createLedger, type Ledger, restoreLedger } from './ledger.ts'
-import { listen } from './listen.ts'
-import { listenTcp } from './listen-tcp.ts'
+import { listenAt, transportFor, whereInWords } from './listeners.ts'
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts'
 import { createMetricsServer } from './metrics-server.ts'
 import { watchPolicies } from './reload.ts'
 import { createServedClient } from './served-client.ts'
-import { createTls, type Tls, type TlsOptions } from './tls.ts'
-import { PLAIN_TCP, type Transport, UNIX } from './transport.ts'
+import { createTls, type TlsOptions } from './tls.ts'
 
 export type ServeOptions = {
   readonly clients: readonly { readonly policy: Policy; readonly policyFile: string; readonly address: Address }[]
@@ -56,7 +54,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     clients.map(({ policy }) => policy.client),
     'is the client of two policies; give each a name of its own',
   )
-  refuseTwice(addresses.map(renderAddress), 'is named twice; each client has a socket of its own')
+  refuseTwice(addresses.map(renderAddress), 'is named twice; each client has an address of its own')
   // Sockets and logs are for their owner and their group.
   process.umask(0o117)
   const stopped = stopSignal()
@@ -86,10 +84,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     await listenAt(server, address)
     const { client, file, hash, allow } = policy()
     metrics.reloaded(client, 'success')
-    log.info(
-      { client, policy: hash, operations: [...allow.keys()] },
-      `serving ${file} to ${client} at ${renderAddress(address)}${over(address, tls)}`,
-    )
+    const where = whereInWords(address, tls)
+    log.info({ client, policy: hash, operations: [...allow.keys()] }, `serving ${file} to ${client} at ${where}`)
   }
   if (observe) log.warn('--observe: what the policies refuse passes, but for what amounts to root; this protects nothing')
   const servers: BoundedServer[] = [...served]
@@ -121,23 +117,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   await audit.close(lifecycle('stop', policies()))
   log.info('stopped')
   if (end instanceof Error) throw end
-}
-
-/** Throws where others than this machine could connect without TLS; whoever read the settings has said so before. */
-function transportFor(address: Address, client: string, tls: Tls | undefined): Transport {
-  if (address.kind === 'unix') return UNIX
-  if (tls) return tls.transport(client)
-  if (!isLoopback(address)) throw new Error(`${renderAddress(address)} is not served without TLS`)
-  return PLAIN_TCP
-}
-
-function listenAt(server: Server, address: Address): Promise<void> {
-  return address.kind === 'unix' ? listen(server, address.path) : listenTcp(server, address)
-}
-
-function over({ kind }: Address, tls: Tls | undefined): string {
-  if (kind === 'unix') return ''
-  return tls ? ' over TLS' : ' without TLS, to whoever is on this machine'
 }
 
 type OpenRecord = {

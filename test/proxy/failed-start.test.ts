@@ -38,7 +38,7 @@ t.test('what cannot be served ends with 1 and a sentence', async (t) => {
   const again = await runProgram(t, [...place.args, serving.replace('client.sock', 'other.sock')])
   t.match(again, { code: 1, stderr: 'healer is the client of two policies; give each a name of its own' })
   const shared = await runProgram(t, [...place.args.slice(0, -1), `unix://${place.client}`])
-  t.match(shared, { code: 1, stderr: `${place.client} is named twice; each client has a socket of its own` })
+  t.match(shared, { code: 1, stderr: `${place.client} is named twice; each client has an address of its own` })
   const noLog = await runProgram(t, ['serve', serving, '--audit', join(place.directory, 'missing', 'audit.jsonl')])
   t.match(noLog, { code: 1, stderr: /missing\/audit\.jsonl/ })
 })

@@ -91,7 +91,7 @@ t.test('an address that is served twice is told, however it is written', async (
   const other = join(place.directory, 'other.yaml')
   writeFileSync(other, 'version: 1\nclient: other\nscope: [{ names: [a] }]\nallow: { SystemPing: {} }\n')
   const twice = await run(t, servedAt(place, healerAt('tcp://localhost:2375'), `${other}@tcp://127.0.0.1:2375`))
-  t.match(twice, { code: 1, stderr: 'tcp://127.0.0.1:2375 is named twice; each client has a socket of its own' })
+  t.match(twice, { code: 1, stderr: 'tcp://127.0.0.1:2375 is named twice; each client has an address of its own' })
 })
 
 t.test('a port that is taken is told by the program', async (t) => {

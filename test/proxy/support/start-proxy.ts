@@ -63,6 +63,8 @@ export type ProxyOptions = {
   readonly ownId?: ContainerId
   readonly limits?: Limits
   readonly observe?: boolean
+  /** A real Engine's, in place of the recording one. */
+  readonly engineSocket?: string
   /** In place of a log in `auditFile`. */
   readonly audit?: TestedLog
   /** In place of a unix socket; made with the metrics that it counts in. */
@@ -77,7 +79,7 @@ export async function startProxy(owner: Owner, options: ProxyOptions = {}): Prom
   const now = () => clock.nowMs
   const fake = await startFakeEngine(owner, containers)
   const policy = policyOf(policyText)
-  const engine = connectEngine(fake.socketPath)
+  const engine = connectEngine(options.engineSocket ?? fake.socketPath)
   const audit = options.audit ?? (await openAuditLog({ file: auditFile, keyFile: join(directory, 'audit-keys.json'), now }))
   const metrics = createProxyMetrics()
   const ledger = createLedger([policy], now)

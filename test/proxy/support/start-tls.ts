@@ -21,12 +21,17 @@ export function tlsFiles(owner: Parameters<typeof startProxy>[0], authority: Aut
   return temporaryFiles(owner, { cert, key, clientCa: authority.cert })
 }
 
-type Options = ProxyOptions & { readonly log?: Logger; readonly now?: () => number; readonly authority?: Authority }
+type Options = ProxyOptions & {
+  readonly log?: Logger
+  readonly now?: () => number
+  readonly authority?: Authority
+  readonly files?: TlsFiles
+}
 
 /** Serves `healer` over TLS. `now` is the time by which certificates are judged at the start, and what is said of failures is bounded. */
 export async function startTlsProxy(owner: Parameters<typeof startProxy>[0], options: Options = {}): Promise<TlsProxy> {
   const { log = pino({ level: 'silent' }), now = Date.now, authority = createAuthority() } = options
-  const files = tlsFiles(owner, authority)
+  const files = options.files ?? tlsFiles(owner, authority)
   const material = await loadTls(files, now())
   let tls: Tls | undefined
   const proxy = await startProxy(owner, {
