@@ -123,6 +123,12 @@ t.test('a certificate that does not have the client’s name is refused, with th
   t.same(proxy.engine.lines(), [])
 })
 
+t.test('a proxy that only observes lets nobody in by another’s name', async (t) => {
+  const proxy = await startTlsProxy(t, { authority, observe: true })
+  t.equal((await ask(() => proxy.connect(clientOf(authority, 'backup')), 'GET /_ping')).status, 403)
+  t.match(proxy.auditLines(), [{ verdict: 'deny', rule: 'request.certificate' }])
+})
+
 t.test('one name of several is enough, and a common name where there is no other', async (t) => {
   const proxy = await startTlsProxy(t, { authority })
   for (const options of [

@@ -108,3 +108,10 @@ t.test(
     }
   },
 )
+
+t.test('where all clients are served over TCP: itself, and nothing by its mounts', async (t) => {
+  const isProtected = await findProtection(engineWith(true), OWN, [], mount('/srv', '/srv'))
+  t.ok(isProtected({ ...other('/srv'), id: OWN }), 'itself')
+  t.notOk(isProtected(other('/srv')), 'what is mounted here too')
+  t.notOk(isProtected(other(VOLUME)), 'a volume with the name of another proxy’s')
+})

@@ -63,8 +63,11 @@ t.test(
   },
 )
 
+/** So that nothing is closed for being slow. */
+const LIMITS = { maxConnections: 128, maxUnderWay: 256, headTimeoutMs: 600_000, idleTimeoutMs: 600_000, answerTimeoutMs: 600_000 }
+
 t.test('a connection that was made before is closed, after the answer that is under way', async (t) => {
-  const proxy = await startTlsProxy(t, { authority: old })
+  const proxy = await startTlsProxy(t, { authority: old, limits: LIMITS })
   let release = (): void => undefined
   const held = new Promise<void>((resolve) => {
     release = resolve
