@@ -2,6 +2,7 @@
 // The command line of postern-proxy. Each command is a file under `commands/`; flags and environment are read there, and nowhere else.
 import { Command, InvalidArgumentError } from 'commander'
 import { auditCommand } from './commands/audit-command.ts'
+import { authzCommand } from './commands/authz-command.ts'
 import { checkCommand } from './commands/check-command.ts'
 import { explainCommand } from './commands/explain-command.ts'
 import { healthcheckCommand } from './commands/healthcheck-command.ts'
@@ -14,8 +15,8 @@ import { VERSION } from './version.ts'
 const program = new Command('postern-proxy')
   .description('A least-privilege proxy for the Docker Engine API: it lets through what a policy names, and nothing else.')
   .version(VERSION)
-for (const command of [serveCommand(), checkCommand(), explainCommand(), suggestCommand(), auditCommand(), healthcheckCommand()])
-  program.addCommand(command)
+const commands = [serveCommand, authzCommand, checkCommand, explainCommand, suggestCommand, auditCommand, healthcheckCommand]
+for (const command of commands.map((create) => create())) program.addCommand(command)
 exitAsDocumented(program)
 
 /** Commander would exit with 1 where the command line is wrong. */

@@ -49,6 +49,10 @@ const decision = {
   method: z.string().describe('as sent; empty where what came was no request'),
   path: z.string().optional().describe('as sent, cut at 512 characters; absent where `various` is given'),
   certificate: certificate.optional(),
+  user: z
+    .string()
+    .optional()
+    .describe('asked as an authorization plugin: the name in the client’s certificate, as the Engine tells it'),
   operation: z.string().optional().describe('as understood'),
   target: target.optional(),
   query: z
@@ -69,7 +73,7 @@ const lineSchemas = [
   z
     .strictObject({ ...stamp, event: z.literal('decision'), ...decision, ...z.object(outcome).partial().shape })
     .describe(
-      'a decision; without `status` it is one that changes something, or a read that goes on for long, and an `outcome` follows',
+      'a decision; without `status` it is one that changes something, or a read that goes on for long, and an `outcome` follows; or of an authorization plugin, which sees no answers',
     ),
   z
     .strictObject({

@@ -97,10 +97,24 @@ function lineOf({ like, count, sinceMs, bytes, ms }: Kind): DecisionEvent {
   return { ...like, bytes, ms, count, since: new Date(sinceMs).toISOString() }
 }
 
-/** What is alike: the same request of the same client by the same certificate, as far as a line would tell it, with the same result. */
+/** What is alike: the same request of the same client, user and certificate, as far as a line would tell it, with the same result. */
 function keyOf(decision: DecisionEvent) {
-  const { client, policy, method, path = '', certificate, query, operation, target, verdict, rule, status, various } = decision
-  const who = [client, policy, certificate?.sha256]
+  const {
+    client,
+    policy,
+    user,
+    certificate,
+    method,
+    path = '',
+    query,
+    operation,
+    target,
+    verdict,
+    rule,
+    status,
+    various,
+  } = decision
+  const who = [client, policy, user, certificate?.sha256]
   return boundedJson([...who, method, path, { query }, operation, target?.id, verdict, rule, status, various])
 }
 

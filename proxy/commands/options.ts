@@ -1,5 +1,6 @@
 // What the commands have in common: options, exit codes, and how a wrong argument is told.
 import { InvalidArgumentError, Option } from 'commander'
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../audit/audit-log.ts'
 import { parseMetricsAddress, parseUnixAddress } from '../listen-address.ts'
 import { parseUser, type User } from '../privileges.ts'
 
@@ -34,6 +35,27 @@ export const metricsOption = () =>
   new Option('--metrics <address>', 'where to serve /metrics and /healthz')
     .env('POSTERN_METRICS')
     .argParser(argument(parseMetricsAddress))
+
+export type AuditFlags = {
+  readonly audit: string
+  readonly auditMaxSize: number
+  readonly auditMaxFiles: number
+  readonly state?: string
+}
+
+/** Where what is decided is recorded. */
+export const auditOptions = (): readonly Option[] => [
+  new Option('--audit <file>', 'the audit log; it is appended to').env('POSTERN_AUDIT').makeOptionMandatory(),
+  new Option('--audit-max-size <size>', 'begin another file when the audit log is longer')
+    .env('POSTERN_AUDIT_MAX_SIZE')
+    .default(DEFAULT_MAX_BYTES, '8m')
+    .argParser(argument(parseSize)),
+  new Option('--audit-max-files <count>', 'keep so many files of the audit log')
+    .env('POSTERN_AUDIT_MAX_FILES')
+    .default(DEFAULT_MAX_FILES)
+    .argParser(argument(parseCount(2))),
+  new Option('--state <dir>', 'where the keys of the audit log’s seals are kept (default: beside the log)').env('POSTERN_STATE'),
+]
 export const jsonOption = () => new Option('--json', 'print JSON, for programs')
 
 /** `8m`: bytes, in k, m or g as Docker has them for its logs. Throws a sentence that says what is wrong. */

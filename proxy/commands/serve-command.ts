@@ -2,22 +2,22 @@
 import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
 import { pino } from 'pino'
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../audit/audit-log.ts'
 import { parseServing } from '../listen-address.ts'
 import { loadPolicy } from '../policy/load-policy.ts'
 import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
 import { serve } from '../serve/serve.ts'
-import { argument, type CommonOptions, engineOption, metricsOption, parseCount, parseSize, userOption } from './options.ts'
+import {
+  type AuditFlags,
+  argument,
+  auditOptions,
+  type CommonOptions,
+  engineOption,
+  metricsOption,
+  userOption,
+} from './options.ts'
 import { readTls, type TlsFlags, tlsOptions } from './tls-options.ts'
 
-type ServeFlags = CommonOptions &
-  TlsFlags & {
-    readonly audit: string
-    readonly auditMaxSize: number
-    readonly auditMaxFiles: number
-    readonly state?: string
-    readonly observe?: true
-  }
+type ServeFlags = CommonOptions & AuditFlags & TlsFlags & { readonly observe?: true }
 
 export function serveCommand(): Command {
   const command = new Command('serve')
@@ -27,24 +27,8 @@ export function serveCommand(): Command {
       'a policy file and where to serve it, unix:///path or tcp://host:port (env: POSTERN_SERVE, separated by spaces)',
     )
     .addOption(engineOption())
-    .addOption(new Option('--audit <file>', 'the audit log; it is appended to').env('POSTERN_AUDIT').makeOptionMandatory())
-    .addOption(
-      new Option('--audit-max-size <size>', 'begin another file when the audit log is longer')
-        .env('POSTERN_AUDIT_MAX_SIZE')
-        .default(DEFAULT_MAX_BYTES, '8m')
-        .argParser(argument(parseSize)),
-    )
-    .addOption(
-      new Option('--audit-max-files <count>', 'keep so many files of the audit log')
-        .env('POSTERN_AUDIT_MAX_FILES')
-        .default(DEFAULT_MAX_FILES)
-        .argParser(argument(parseCount(2))),
-    )
-    .addOption(
-      new Option('--state <dir>', 'where the keys of the audit log’s seals are kept (default: beside the log)').env(
-        'POSTERN_STATE',
-      ),
-    )
+  for (const option of [...auditOptions(), ...tlsOptions()]) command.addOption(option)
+  return command
     .addOption(metricsOption())
     .addOption(
       new Option(
@@ -53,7 +37,7 @@ export function serveCommand(): Command {
       ),
     )
     .addOption(userOption())
-    .action(async (given: string[], options: ServeFlags, command: Command) => {
+    .action(async (given: string[], options: ServeFlags) => {
       dropPrivileges(options.user, options.engine)
       assertUnprivileged()
       const texts = given.length > 0 ? given : (process.env.POSTERN_SERVE ?? '').split(' ').filter((text) => text !== '')
@@ -75,8 +59,6 @@ export function serveCommand(): Command {
         now: Date.now,
       })
     })
-  for (const option of tlsOptions()) command.addOption(option)
-  return command
 }
 
 /** Commander would take any value of a variable, `false` too, for yes. */

@@ -58,8 +58,15 @@ export class EngineError extends Error {
   }
 }
 
-/** Connects on demand to the Engine's unix socket at `socketPath`. `onAsked` hears of every try whether the socket was reached. */
-export function connectEngine(socketPath: string, onAsked: (reached: boolean) => void = () => undefined): Engine {
+/**
+ * Connects on demand to the Engine's unix socket at `socketPath`. `onAsked` hears of every try whether the socket was reached;
+ * `ownHeaders` go out with each request.
+ */
+export function connectEngine(
+  socketPath: string,
+  onAsked: (reached: boolean) => void = () => undefined,
+  ownHeaders: Readonly<Record<string, string>> = {},
+): Engine {
   const open = (connections: number, maxResponseSize: number) =>
     new Pool('http://engine', {
       socketPath,
@@ -86,7 +93,7 @@ export function connectEngine(socketPath: string, onAsked: (reached: boolean) =>
   const askWhole = async ({ method, path, headers: own, body, isRead, timeoutMs }: EngineRequest): Promise<EngineAnswer> => {
     const signal = AbortSignal.timeout(timeoutMs)
     const type = body === undefined ? {} : { 'content-type': 'application/json' }
-    const headers = { accept: 'application/json', ...type, ...own }
+    const headers = { ...ownHeaders, accept: 'application/json', ...type, ...own }
     const request = { method, path, headers, signal, ...(body === undefined ? {} : { body }) }
     const answer = await (isRead ? reads : writes).request(request)
     return { status: answer.statusCode, headers: answer.headers, body: await answer.body.text() }

@@ -113,6 +113,12 @@ function unwrap(schema: unknown): SchemaParts | undefined {
   return inner
 }
 
+/** Where what `path` leads to stands in `text`, which is one that `parsePolicy` took: its key, or else its nearest parent. */
+export function keySpans(text: string): (path: readonly PropertyKey[]) => Span {
+  const document = parseDocument(text, { version: '1.2', merge: false })
+  return (path) => spanOf(document, path, 'key')
+}
+
 /** Where the node at `path` stands; where it is missing, its nearest parent. `key`: where the key itself stands. */
 function spanOf(document: Document, path: readonly PropertyKey[], what: 'value' | 'key' = 'value'): Span {
   const keys = path.map((step) => (typeof step === 'symbol' ? String(step) : step))

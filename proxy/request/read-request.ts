@@ -21,6 +21,8 @@ export type RequestHead = {
   readonly rawHeaders: readonly string[]
   /** Who sent it, where it came over TCP. */
   readonly peer?: Peer
+  /** Who the Engine says has sent it, where it is asked about as an authorization plugin. */
+  readonly user?: string
 }
 
 /** The other end of a connection over TCP, as far as it is known. */

@@ -8,6 +8,7 @@ export const REFUSAL_RULES = [
   'request.certificate',
   'request.framing',
   'request.header',
+  'request.id',
   'request.path',
   'request.query',
   'request.target',

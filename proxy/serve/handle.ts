@@ -114,7 +114,8 @@ type Judged = {
   readonly reserved?: Reservation
 }
 
-async function judge(client: Client, request: ApiRequest): Promise<Judged> {
+/** Decides on `request`; the one who lets it through, or not, ends its reservation. */
+export async function judge(client: Client, request: ApiRequest): Promise<Judged> {
   let known: Known = { target: 'not asked' }
   let decision = decideNow(client, request, known)
   if (decision.verdict === 'deny') return { decision, known }

@@ -13,6 +13,8 @@ export type Recorder = {
   readonly refused: (refusal: Refusal, request?: ApiRequest, known?: Known) => Promise<Answer>
   /** Records a read that was let through, with what came of it. */
   readonly read: (request: ApiRequest, known: Known, pass: Pass, answer: Result, error?: string) => Promise<void>
+  /** Records a read that was let through, whose answer is not seen here. */
+  readonly passed: (request: ApiRequest, known: Known, pass: Pass) => Promise<void>
   /**
    * Records that what was let through goes on from here; of a change, `of` is the number of its decision. To be told once when it is
    * over. A read that goes on for long has a line before that.
@@ -62,6 +64,7 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
     method: head.method,
     path: head.target,
     ...certificateOf(head),
+    ...(head.user === undefined ? {} : { user: head.user }),
     ...(request ? { operation: request.operation.id, ...queryOf(request) } : {}),
     ...(known && 'container' in known ? { target: targetOf(known) } : {}),
     ...verdict,
@@ -115,6 +118,10 @@ export function createRecorder({ policy, audit, metrics, log }: Client, head: Re
         if (number === undefined) return append({ ...decided(pass, request, known), ...outcome(result, error) })
         return append({ event: 'outcome', of: number, ...outcome(result, error) })
       }
+    },
+    async passed(request, known, pass) {
+      count(pass.verdict, pass.rule, request)
+      await append(decided(pass, request, known))
     },
     async beforeWrite(request, known, pass) {
       try {

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { AuditLog } from '../audit/audit-log.ts'
 import { loadPolicy, PolicyFileError } from '../policy/load-policy.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import type { ServedClient } from './served-client.ts'
 import { watchFiles } from './watch-files.ts'
@@ -14,12 +15,14 @@ export type Reloading = {
   readonly log: Logger
   /** Hears of a new policy before it judges a request. */
   readonly onChange: () => void
+  /** How it is read; throws `PolicyFileError`. */
+  readonly load?: (file: string) => Promise<Policy>
 }
 
 /** Resolves once the policy in `file` is in force, or it is said in log and metric why not. */
-export async function reloadPolicy({ file, served, audit, metrics, log, onChange }: Reloading): Promise<void> {
+export async function reloadPolicy({ file, served, audit, metrics, log, onChange, load = loadPolicy }: Reloading): Promise<void> {
   const { client, hash: before } = served.policy()
-  const policy = await loadPolicy(file).catch((error: unknown) => {
+  const policy = await load(file).catch((error: unknown) => {
     if (!(error instanceof PolicyFileError)) throw error
     return error
   })

@@ -41,7 +41,7 @@ export type ServeOptions = {
 const KEY_FILE = 'audit-keys.json'
 
 /** How long requests that are under way may take to finish after a signal. */
-const STOP_TIMEOUT_MS = 8000
+export const STOP_TIMEOUT_MS = 8000
 
 const monotonic = () => performance.now()
 
@@ -119,6 +119,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   if (end instanceof Error) throw end
 }
 
+type RecordOptions = Pick<ServeOptions, 'auditLog' | 'stateDirectory' | 'log' | 'now'> & {
+  readonly clients: readonly { readonly policy: Policy }[]
+}
+
 type OpenRecord = {
   readonly audit: AuditLog
   readonly ledger: Ledger
@@ -128,7 +132,7 @@ type OpenRecord = {
 }
 
 /** The audit log, and what is counted: what budgets need is read back from it. */
-async function openRecord({ clients, auditLog, stateDirectory, log, now }: ServeOptions): Promise<OpenRecord> {
+export async function openRecord({ clients, auditLog, stateDirectory, log, now }: RecordOptions): Promise<OpenRecord> {
   const metrics = createProxyMetrics()
   const policies = clients.map(({ policy }) => policy)
   const ledger = createLedger(policies, now)
@@ -170,14 +174,14 @@ function refuseTwice(names: readonly string[], why: string): void {
 }
 
 /** Resolves with the name of the first signal that asks to stop. */
-function stopSignal(): Promise<NodeJS.Signals> {
+export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
   })
 }
 
 /** Stops accepting, lets what is under way finish, and cuts what has not finished in time. */
-function closeWithin(server: Server, timeoutMs: number): Promise<void> {
+export function closeWithin(server: Server, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
     server.close(() => {
@@ -188,6 +192,6 @@ function closeWithin(server: Server, timeoutMs: number): Promise<void> {
   })
 }
 
-function lifecycle(event: 'start' | 'stop', policies: readonly Policy[]): AuditEvent {
+export function lifecycle(event: 'start' | 'stop', policies: readonly Policy[]): AuditEvent {
   return { event, reason: policies.map(({ client, file, hash }) => `${client} under ${file} ${hash}`).join(', ') }
 }

@@ -40,10 +40,24 @@ export type ServedClientOptions = Omit<
 
 export function createServedClient(
   policy: Policy,
-  { ownId, socketPaths, observe, monotonic, ...shared }: ServedClientOptions,
+  options: ServedClientOptions,
   limits?: Limits,
   transport?: Transport,
 ): ServedClient {
+  const { current, ...governed } = createGoverned(policy, options)
+  return { ...createClientServer(current, limits, transport), ...governed }
+}
+
+export type Governed = Pick<ServedClient, 'policy' | 'govern' | 'open'> & {
+  /** All that a request is handled with that comes now. */
+  readonly current: () => Client
+}
+
+/** One client under a policy that can be replaced, without a socket. */
+export function createGoverned(
+  policy: Policy,
+  { ownId, socketPaths, observe, monotonic, ...shared }: ServedClientOptions,
+): Governed {
   const { engine } = shared
   const apiRange = createApiRange(engine, monotonic)
   const turns = createTurns(MAX_ANSWERS, READ_TIMEOUT_MS)
@@ -64,7 +78,7 @@ export function createServedClient(
   })
   let client = under(policy)
   return {
-    ...createClientServer(() => client, limits, transport),
+    current: () => client,
     policy: () => client.policy,
     govern(given) {
       client = under(given)

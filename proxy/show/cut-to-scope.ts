@@ -3,20 +3,24 @@ import { keepInScope } from '../engine/containers.ts'
 import type { Selector } from '../policy/policy.ts'
 import type { OperationId } from '../request/catalogue.ts'
 
+type Cut = (answer: unknown, scope: readonly Selector[]) => unknown
+
+const CUTS: Partial<Record<OperationId, Cut>> = {
+  ContainerList: containersInScope,
+  SystemDataUsage: withoutHidden,
+  NetworkInspect: withoutMembers,
+  NetworkList: (answer) => (Array.isArray(answer) ? answer.map(withoutMembers) : answer),
+}
+
 /** The Engine's answer to `operation` without the containers that are not in scope. Throws `EngineError` where a list is none. */
 export function cutToScope(operation: OperationId, answer: unknown, scope: readonly Selector[]): unknown {
-  switch (operation) {
-    case 'ContainerList':
-      return containersInScope(answer, scope)
-    case 'SystemDataUsage':
-      return withoutHidden(answer, scope)
-    case 'NetworkInspect':
-      return withoutMembers(answer)
-    case 'NetworkList':
-      return Array.isArray(answer) ? answer.map(withoutMembers) : answer
-    default:
-      return answer
-  }
+  const cut = CUTS[operation]
+  return cut ? cut(answer, scope) : answer
+}
+
+/** The Engine's answer to `operation` tells of containers that are not in scope, until it is cut. */
+export function tellsOfContainers(operation: OperationId): boolean {
+  return operation in CUTS || operation === 'SystemEvents'
 }
 
 /** A link gives a container another name, which begins with that of the container that links to it: `/other/alias`. */

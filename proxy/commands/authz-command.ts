@@ -1,0 +1,54 @@
+// `postern-proxy authz`: its arguments, and what they stand for.
+import { dirname } from 'node:path'
+import { Command, Option } from 'commander'
+import { pino } from 'pino'
+import { loadPluginPolicy } from '../authz/load-plugin-policy.ts'
+import { runPlugin } from '../authz/run-plugin.ts'
+import { parseUnixAddress } from '../listen-address.ts'
+import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
+import {
+  type AuditFlags,
+  argument,
+  auditOptions,
+  type CommonOptions,
+  engineOption,
+  metricsOption,
+  userOption,
+} from './options.ts'
+
+/** Where the Engine looks for a plugin called postern. */
+const SOCKET = '/run/docker/plugins/postern.sock'
+
+export function authzCommand(): Command {
+  const command = new Command('authz')
+    .description('answer the Engine as its authorization plugin: judge every request to its own socket')
+    .argument('[policy]', 'a policy file (env: POSTERN_AUTHZ)')
+    .addOption(
+      new Option('--listen <address>', 'where the Engine asks')
+        .env('POSTERN_LISTEN')
+        .default(SOCKET, `unix://${SOCKET}`)
+        .argParser(argument(parseUnixAddress)),
+    )
+    .addOption(engineOption())
+  for (const option of auditOptions()) command.addOption(option)
+  return command
+    .addOption(metricsOption())
+    .addOption(userOption())
+    .action(async (given: string | undefined, options: CommonOptions & AuditFlags & { readonly listen: string }) => {
+      dropPrivileges(options.user, options.engine)
+      assertUnprivileged()
+      const policyFile = given ?? process.env.POSTERN_AUTHZ ?? ''
+      if (policyFile === '') command.error('error: name a POLICY, as an argument or in POSTERN_AUTHZ')
+      await runPlugin({
+        policy: await loadPluginPolicy(policyFile),
+        policyFile,
+        socketPath: options.listen,
+        engineSocket: options.engine,
+        auditLog: { file: options.audit, maxBytes: options.auditMaxSize, maxFiles: options.auditMaxFiles },
+        stateDirectory: options.state ?? dirname(options.audit),
+        metricsSocket: options.metrics,
+        log: pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } }),
+        now: Date.now,
+      })
+    })
+}
