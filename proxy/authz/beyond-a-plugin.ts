@@ -6,14 +6,15 @@ import { EVERYTHING } from '../policy/target.ts'
 import { type Operation, operationOf } from '../request/catalogue.ts'
 import { tellsOfContainers } from '../show/cut-to-scope.ts'
 
-/** All of it at once; empty where a plugin can do what `policy` asks for. `where` tells where a key of its text stands. */
+/** All of it at once, in the order of its text; empty where a plugin can do what `policy` asks for. `where` tells where a key stands. */
 export function beyondAPlugin(policy: Policy, where: (path: readonly string[]) => Span): readonly PolicyError[] {
-  return [...policy.allow].flatMap(([id, rule]) =>
-    whatItCannot(policy, operationOf(id), rule).map(({ at, why }) => ({
-      ...where(['allow', id, ...at]),
-      message: `${['allow', id, ...at].join('.')}: ${why}`,
-    })),
+  const found = [...policy.allow].flatMap(([id, rule]) =>
+    whatItCannot(policy, operationOf(id), rule).map(({ at, why }) => {
+      const path = ['allow', id, ...at]
+      return { ...where(path), message: `${path.join('.')}: ${why}` }
+    }),
   )
+  return found.sort((a, b) => a.offset - b.offset)
 }
 
 type Beyond = { readonly at: readonly string[]; readonly why: string }
