@@ -1,17 +1,17 @@
 // `postern-proxy authz` as a program: what it refuses to start with, and its life from start to stop.
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { containerId } from './support/containers.ts'
 import { preparePlace, type RunOptions, runProgram, startProgram } from './support/proxy-process.ts'
 import { ask } from './support/raw-client.ts'
-import { LABELLED_POLICY, message, post } from './support/start-plugin.ts'
+import { askFirst, LABELLED_POLICY, message, post } from './support/start-plugin.ts'
 import { WEB, whatHappened } from './support/start-proxy.ts'
 
 async function prepare(t: Test, policyText = LABELLED_POLICY) {
   const place = await preparePlace(t)
   const [policy, socket] = [join(place.directory, 'host.yaml'), join(place.directory, 'plugin.sock')]
   writeFileSync(policy, policyText)
+  place.engine.answer = (arrived) => askFirst(socket, arrived)
   const flags = ['--engine', `unix://${place.engine.socketPath}`, '--audit', place.audit, '--metrics', `unix://${place.metrics}`]
   const question = async (line: string) => (await post(socket, '/AuthZPlugin.AuthZReq', message(line))).answer
   return { ...place, policy, socket, question, args: ['authz', policy, '--listen', `unix://${socket}`, ...flags] }
@@ -58,10 +58,10 @@ allow:
     [
       `6:20: allow.SystemVersion.show: ${cut}`,
       `7:3: allow.SystemDataUsage: ${tells}`,
-      `9:5: allow.ContainerList.show: ${cut}`,
       `8:3: allow.ContainerList: ${tells}`,
-      `11:21: allow.NetworkInspect.show: ${cut}`,
+      `9:5: allow.ContainerList.show: ${cut}`,
       `11:3: allow.NetworkInspect: ${tells}`,
+      `11:21: allow.NetworkInspect.show: ${cut}`,
       `12:3: allow.NetworkList: ${tells}`,
     ].map((line, i) => `${i === 0 ? 'postern-proxy: ' : ''}${place.policy}:${line}`),
   )
@@ -82,11 +82,7 @@ allow:
 await t.test('it judges, stops at SIGTERM with 0, and leaves no socket and a whole log', async (t) => {
   const place = await prepare(t)
   const { child, ended } = await start(t, place)
-  t.match(
-    await place.question(`POST /containers/${WEB}/restart`),
-    { Allow: false, Msg: /cannot be reached|answer/ },
-    'no Engine asks it about its own',
-  )
+  t.match(await place.question(`POST /containers/${WEB}/restart`), { Allow: true })
   t.match(await place.question('GET /version'), { Allow: true })
   t.equal(statSync(place.socket).mode & 0o777, 0o660, 'for owner and group')
   child.kill('SIGTERM')
@@ -95,8 +91,66 @@ await t.test('it judges, stops at SIGTERM with 0, and leaves no socket and a who
   t.notOk(existsSync(place.socket))
   t.match(whatHappened(readFileSync(place.audit, 'utf8')), [
     { event: 'start', reason: /^host under host\.yaml [0-9a-f]{16}$/ },
-    { event: 'decision', operation: 'ContainerRestart' },
+    { event: 'decision', operation: 'ContainerRestart', verdict: 'allow' },
     { event: 'decision', operation: 'SystemVersion', verdict: 'allow' },
     { event: 'stop' },
   ])
+})
+
+await t.test('a question that waits at SIGTERM is answered before the end', async (t) => {
+  const place = await prepare(t)
+  const { child, ended } = await start(t, place)
+  place.engine.answer = async () => {
+    child.kill('SIGTERM')
+    // It has taken note of the signal once its metrics are gone.
+    while ((await ask(place.metrics, 'GET /metrics').catch(() => undefined)) !== undefined);
+    return { status: 200, body: [] }
+  }
+  t.match(await place.question(`POST /containers/${WEB}/restart`), { Allow: false, Msg: `No such container: ${WEB}` })
+  t.match(await ended, { code: 0, stderr: '' })
+})
+
+await t.test('its variables stand for its flags, and without a policy it says so', async (t) => {
+  const place = await prepare(t)
+  const env = {
+    POSTERN_AUTHZ: place.policy,
+    POSTERN_LISTEN: `unix://${place.socket}`,
+    POSTERN_ENGINE: `unix://${place.engine.socketPath}`,
+    POSTERN_AUDIT: place.audit,
+    POSTERN_METRICS: `unix://${place.metrics}`,
+  }
+  await start(t, { args: ['authz'], metrics: place.metrics }, { env })
+  t.match(await place.question('GET /version'), { Allow: true })
+  const { POSTERN_AUTHZ: _, ...without } = env
+  const said = /name a POLICY, as an argument or in POSTERN_AUTHZ/
+  t.match(await runProgram(t, ['authz'], { env: without }), { code: 2, stderr: said })
+})
+
+await t.test('its health does not hang on what the policy allows, and it goes on where the Engine is not there', async (t) => {
+  const place = await prepare(t, LABELLED_POLICY.replace('  SystemPing: {}\n', ''))
+  await start(t, place)
+  const check = ['healthcheck', '--metrics', `unix://${place.metrics}`]
+  t.match(await place.question('GET /_ping'), { Allow: false })
+  t.match(await runProgram(t, check), { code: 0, stdout: 'ok\n' })
+  await place.engine.stop()
+  t.match(await runProgram(t, check), { code: 1 })
+  t.match(await place.question(`POST /containers/${WEB}/restart`), { Allow: false, Msg: /cannot be reached/ })
+})
+
+await t.test('a policy that changes is in force without a restart; one that is beyond a plugin is not', async (t) => {
+  const place = await prepare(t)
+  const { child } = await start(t, place)
+  const reloaded = async (outcome: string, count: number) => {
+    const line = `postern_proxy_policy_reloads_total{client="host",outcome="${outcome}"} ${count}\n`
+    while (!(await ask(place.metrics, 'GET /metrics')).body.includes(line));
+  }
+  t.match(await place.question('GET /info'), { Allow: false })
+  writeFileSync(place.policy, `${LABELLED_POLICY}  SystemInfo: { show: [Name] }\n`)
+  child.kill('SIGHUP')
+  await reloaded('failure', 1)
+  t.match(await place.question('GET /info'), { Allow: false })
+  writeFileSync(place.policy, `${LABELLED_POLICY}  SystemInfo: { show: all }\n`)
+  child.kill('SIGHUP')
+  await reloaded('success', 2)
+  t.match(await place.question('GET /info'), { Allow: true })
 })
