@@ -17,7 +17,7 @@ export type PluginLimits = {
   readonly messageTimeoutMs: number
 }
 
-const LIMITS: PluginLimits = {
+export const PLUGIN_LIMITS: PluginLimits = {
   maxMessageBytes: 2 * 1024 * 1024,
   maxHeldBytes: 32 * 1024 * 1024,
   maxUnderWay: 256,
@@ -40,7 +40,7 @@ export type Answering = {
 
 const TYPE = 'application/vnd.docker.plugins.v1.1+json'
 
-export function createPluginServer(answering: Answering, limits: PluginLimits = LIMITS): BoundedServer {
+export function createPluginServer(answering: Answering, limits: PluginLimits = PLUGIN_LIMITS): BoundedServer {
   const underWay = new Set<Promise<unknown>>()
   const read = createReader(limits)
   let judging = 0

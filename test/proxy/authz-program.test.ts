@@ -141,8 +141,9 @@ await t.test('a policy that changes is in force without a restart; one that is b
   const place = await prepare(t)
   const { child } = await start(t, place)
   const reloaded = async (outcome: string, count: number) => {
-    const line = `postern_proxy_policy_reloads_total{client="host",outcome="${outcome}"} ${count}\n`
-    while (!(await ask(place.metrics, 'GET /metrics')).body.includes(line));
+    const line = new RegExp(`^postern_proxy_policy_reloads_total{client="host",outcome="${outcome}"} (\\d+)$`, 'm')
+    const seen = async () => Number(line.exec((await ask(place.metrics, 'GET /metrics')).body)?.[1] ?? 0)
+    while ((await seen()) < count);
   }
   t.match(await place.question('GET /info'), { Allow: false })
   writeFileSync(place.policy, `${LABELLED_POLICY}  SystemInfo: { show: [Name] }\n`)
