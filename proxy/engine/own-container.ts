@@ -10,7 +10,8 @@ import type { Engine } from './engine.ts'
 export function ownContainerId(mountinfo: string = readMountinfo()): ContainerId | undefined {
   for (const line of mountinfo.split('\n')) {
     const [, , , root = '', mountPoint] = line.split(' ')
-    if (mountPoint === '/etc/hostname') return parseContainerId(/\/([0-9a-f]{64})\/hostname$/.exec(root)?.[1])
+    // Docker has `…/containers/ID/hostname`, Podman `…/overlay-containers/ID/userdata/hostname`.
+    if (mountPoint === '/etc/hostname') return parseContainerId(/\/([0-9a-f]{64})(?:\/userdata)?\/hostname$/.exec(root)?.[1])
   }
   return undefined
 }

@@ -23,6 +23,8 @@ const mountinfos: readonly (readonly [what: string, text: string, id: string | u
   ],
   ['with the data root on a disk of its own', mount(`/containers/${OWN}/hostname`, '/etc/hostname'), OWN],
   ['in rootless Docker', mount(`/home/u/.local/share/docker/containers/${OWN}/hostname`, '/etc/hostname'), OWN],
+  ['in Podman', mount(`/containers/storage/overlay-containers/${OWN}/userdata/hostname`, '/etc/hostname'), OWN],
+  ['with another file beside it', mount(`/overlay-containers/${OWN}/userdata/other/hostname`, '/etc/hostname'), undefined],
   ['outside', '25 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw', undefined],
   ['with another file as host name', mount('/etc/hostname', '/etc/hostname'), undefined],
   ['with an id that is too short', mount(`${inContainers}/${OWN.slice(1)}/hostname`, '/etc/hostname'), undefined],
