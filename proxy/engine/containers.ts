@@ -10,6 +10,8 @@ export type Inspected = Listed & {
   /** RFC 3339, as the Engine writes it; a new start is a new run. */
   readonly startedAt: string
   readonly mounts: readonly Mount[]
+  /** Where the Engine would not go by it of itself: the container's own time to stop, seconds. */
+  readonly stopSeconds?: number
 }
 
 /** Where a mount comes from on the host, and where the container sees it. */
@@ -44,17 +46,27 @@ export async function inspectContainer(engine: Pick<Engine, 'ask'>, id: Containe
   const body = record(answer.status === 200 ? parseJson(answer.body) : undefined)
   const inspectedId = parseContainerId(body.Id)
   const { Status: state, StartedAt: startedAt } = record(body.State)
+  const config = record(body.Config)
   if (inspectedId !== id || typeof body.Name !== 'string' || typeof state !== 'string' || typeof startedAt !== 'string') {
     throw new EngineError('answer', `the Engine's answer (${answer.status}) to an inspect is no container`)
   }
   return {
     id,
     names: [withoutSlash(body.Name)],
-    labels: readLabels(record(body.Config).Labels),
+    labels: readLabels(config.Labels),
     state,
     startedAt,
     mounts: readMounts(body.Mounts),
+    ...('libpod-api-version' in answer.headers ? { stopSeconds: readStopSeconds(config.StopTimeout) } : {}),
   }
+}
+
+/** As Docker's; of a container that was made over its API without any, Podman says 0. */
+const DEFAULT_STOP_SECONDS = 10
+
+/** Podman restarts with 0 seconds to stop where none are given. Source: github.com/containers/podman, issue 29276. */
+function readStopSeconds(stopTimeout: unknown): number {
+  return typeof stopTimeout === 'number' && Number.isInteger(stopTimeout) && stopTimeout > 0 ? stopTimeout : DEFAULT_STOP_SECONDS
 }
 
 /** The label filters that hold for every container in scope; several selectors cannot be said in one filter. */

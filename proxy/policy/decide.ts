@@ -126,7 +126,14 @@ function decideCharge(
 ): Approved | Refusal {
   const container = target && { container: target.names[0] ?? target.id, id: target.id }
   const charge = { client: policy.client, operation: request.operation.id, atMs: nowMs, ...container }
-  return checkBudget(rule, charge, ledger) ?? approve(policy, request, rule, target?.id, charge)
+  return checkBudget(rule, charge, ledger) ?? approve(policy, withStopTime(request, target), rule, target?.id, charge)
+}
+
+/** Without `t` a restart means the container's own time to stop; an Engine to which it means none is told so. */
+function withStopTime(request: ApiRequest, target?: Target): ApiRequest {
+  const { operation, query } = request
+  if (operation.id !== 'ContainerRestart' || target?.stopSeconds === undefined || query.has('t')) return request
+  return { ...request, query: new Map(query).set('t', { type: 'integer', value: target.stopSeconds }) }
 }
 
 function approve(policy: Policy, request: ApiRequest, rule: Rule, container?: ContainerId, charge?: Charge): Approved {

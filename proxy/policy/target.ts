@@ -31,6 +31,8 @@ export type Target = Listed & {
   readonly isBusy: boolean
   /** A restart forwarded here for this client could not start it again, and nobody has started it since. */
   readonly failedToStart: boolean
+  /** The container's own time to stop, seconds, where the Engine has to be told it. */
+  readonly stopSeconds?: number
 }
 
 export const COMPOSE_PROJECT = 'com.docker.compose.project'

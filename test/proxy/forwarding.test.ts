@@ -151,6 +151,35 @@ t.test('all containers in scope are asked for, running or not, and by the scopeâ
   await t.rejects(listInScope(recordingEngine({ body: '[' }), SCOPE), { name: 'EngineError', kind: 'answer' })
 })
 
+t.test('Podman, which would kill at once, is told the containerâ€™s own time to stop', async (t) => {
+  const path = (line: string, stopSeconds?: number) => {
+    const decision = decideLine(
+      healerPolicy(),
+      line,
+      inspected({ id: ID, ...(stopSeconds === undefined ? {} : { stopSeconds }) }),
+    )
+    return decision.verdict === 'allow' ? requestPath(decision) : decision.verdict
+  }
+  t.equal(path('POST /containers/web/restart', 30), `/containers/${ID}/restart?t=30`)
+  t.equal(
+    path('POST /containers/web/restart', 90),
+    `/containers/${ID}/restart?t=90`,
+    'though a client may ask for no more than 60',
+  )
+  t.equal(path('POST /containers/web/restart?t=0', 30), `/containers/${ID}/restart?t=0`, 'what was asked for comes first')
+  t.equal(path('POST /containers/web/restart'), `/containers/${ID}/restart`, 'any other Engine')
+
+  const body = (StopTimeout: unknown) => {
+    const whole = inspectBody(fakeContainer({ id: ID, name: 'web' })) as { readonly Config: object }
+    return JSON.stringify({ ...whole, Config: { ...whole.Config, StopTimeout } })
+  }
+  const headers = { 'libpod-api-version': '4.3.1' }
+  const seconds = async (answer: Partial<EngineAnswer>) => (await inspectContainer(recordingEngine(answer), ID))?.stopSeconds
+  t.equal(await seconds({ body: body(30), headers }), 30)
+  for (const none of [0, undefined, null, '30', 1.5, -1]) t.equal(await seconds({ body: body(none), headers }), 10, String(none))
+  t.equal(await seconds({ body: body(30) }), undefined, 'any other Engine')
+})
+
 t.test('an inspect that is not of the container that was asked for is not believed', async (t) => {
   const body = inspectBody(fakeContainer({ id: ID, name: 'web', mounts: [{ Source: '/a', Destination: '/b' }] }))
   const answer = (over: object) => recordingEngine({ body: JSON.stringify({ ...body, ...over }) })
