@@ -9,7 +9,7 @@ export type ContainerSummary = {
   readonly labels: Readonly<Record<string, string>>
   /** TCP ports that its image or its settings expose, inside the container. */
   readonly tcpPorts: readonly number[]
-  /** `bridge`, a network's name, `host`, `none` or `container:ID`. */
+  /** `bridge`, a network's name, `host`, `none` or `container:ID`; empty where it could not be told. */
   readonly networkMode: string
   readonly networks: readonly Network[]
 }

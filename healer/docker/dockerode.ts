@@ -5,7 +5,8 @@ import Dockerode from 'dockerode'
 import { z } from 'zod'
 import { optedIn } from '../settings/labels.ts'
 import type { DockerHost } from '../settings/value.ts'
-import { type ContainerDetail, type ContainerSummary, type Docker, DockerError, type RestartAnswer } from './docker.ts'
+import { type ContainerDetail, type Docker, DockerError, type RestartAnswer } from './docker.ts'
+import { createNetworkModes, type Unmoded } from './network-modes.ts'
 
 export type Patience = {
   /** A read must be answered within this. */
@@ -26,7 +27,8 @@ const summarySchema = z.object({
   ImageID: z.string().default(''),
   Labels: z.record(z.string(), z.string()).nullish(),
   Ports: z.array(z.object({ PrivatePort: z.number(), Type: z.string() })).nullish(),
-  HostConfig: z.object({ NetworkMode: z.string() }),
+  /** Podman's list has none. */
+  HostConfig: z.object({ NetworkMode: z.string() }).nullish(),
   NetworkSettings: z
     .object({
       Networks: z
@@ -65,24 +67,26 @@ export function connectDocker(address: DockerHost, { readMs, restartMs }: Patien
   const options = 'socketPath' in address ? { ...address, agent } : { ...address, protocol: 'http' as const, agent }
   const docker = new Dockerode(options)
   const where = 'socketPath' in address ? `unix://${address.socketPath}` : `tcp://${address.host}:${address.port}`
+  const inspectOne: Docker['inspect'] = async (id) => {
+    const container = docker.getContainer(id)
+    try {
+      return readDetail(await within(readMs, (abortSignal) => container.inspect({ abortSignal })))
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
+      throw explain(error, where, readMs)
+    }
+  }
+  const withNetworkModes = createNetworkModes(inspectOne)
   return {
     async list() {
       try {
         const list = await within(readMs, (abortSignal) => docker.listContainers({ all: true, abortSignal }))
-        return list.map((element) => readSummary(element)).filter(({ labels }) => optedIn(labels) !== undefined)
+        return await withNetworkModes(list.map(readSummary).filter(({ labels }) => optedIn(labels) !== undefined))
       } catch (error) {
         throw explain(error, where, readMs)
       }
     },
-    async inspect(id) {
-      const container = docker.getContainer(id)
-      try {
-        return readDetail(await within(readMs, (abortSignal) => container.inspect({ abortSignal })))
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined
-        throw explain(error, where, readMs)
-      }
-    },
+    inspect: inspectOne,
     async restart(id) {
       try {
         await within(restartMs, (abortSignal) => docker.getContainer(id).restart({ abortSignal }))
@@ -106,7 +110,7 @@ function within<T>(ms: number, ask: (signal: AbortSignal) => Promise<T>): Promis
   })
 }
 
-function readSummary(element: unknown): ContainerSummary {
+function readSummary(element: unknown): Unmoded {
   const parsed = parse(summarySchema, element, 'a list')
   return {
     id: parsed.Id,
@@ -114,7 +118,7 @@ function readSummary(element: unknown): ContainerSummary {
     imageId: parsed.ImageID,
     labels: parsed.Labels ?? {},
     tcpPorts: [...new Set((parsed.Ports ?? []).filter(({ Type }) => Type === 'tcp').map(({ PrivatePort }) => PrivatePort))],
-    networkMode: parsed.HostConfig.NetworkMode,
+    networkMode: parsed.HostConfig?.NetworkMode,
     networks: Object.entries(parsed.NetworkSettings?.Networks ?? {}).map(([name, { IPAddress, GlobalIPv6Address }]) => ({
       name,
       addresses: [IPAddress, GlobalIPv6Address].filter(
@@ -123,6 +127,9 @@ function readSummary(element: unknown): ContainerSummary {
     })),
   }
 }
+
+/** Without a HEALTHCHECK Docker says nothing, or `none`, and Podman nothing in words. */
+const NO_VERDICT = ['', 'none']
 
 function readDetail(element: unknown): ContainerDetail {
   const { Id, RestartCount, State, HostConfig } = parse(detailSchema, element, 'an inspect')
@@ -135,7 +142,9 @@ function readDetail(element: unknown): ContainerDetail {
     oomKilled: State.OOMKilled,
     autoRemove: HostConfig.AutoRemove,
     networkMode: HostConfig.NetworkMode,
-    ...(State.Health ? { engineHealth: { status: State.Health.Status, failingStreak: State.Health.FailingStreak } } : {}),
+    ...(State.Health && !NO_VERDICT.includes(State.Health.Status)
+      ? { engineHealth: { status: State.Health.Status, failingStreak: State.Health.FailingStreak } }
+      : {}),
   }
 }
 

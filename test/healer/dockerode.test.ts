@@ -82,6 +82,42 @@ await t.test('an inspect gives the run, the state and the Engine’s verdict', a
   })
 })
 
+await t.test('a container without a HEALTHCHECK has no verdict, though Podman writes an empty one', async (t) => {
+  for (const Status of ['', 'none']) {
+    const { docker } = await startApi(
+      t,
+      json(200, { ...INSPECTED, State: { ...INSPECTED.State, Health: { Status, FailingStreak: 0 } } }),
+    )
+    t.equal((await docker.inspect(ID))?.engineHealth, undefined, `“${Status}”`)
+  }
+})
+
+await t.test('a list that tells no network modes, as Podman’s: they are asked for once', async (t) => {
+  const { HostConfig: _, ...unmoded } = LISTED
+  const [sharer, gone] = ['b', 'c'].map((digit) => ({ ...unmoded, Id: digit.repeat(64) }))
+  let list: readonly object[] = [LISTED, sharer ?? {}, gone ?? {}]
+  const shared = { ...INSPECTED, HostConfig: { AutoRemove: false, NetworkMode: `container:${ID}` } }
+  let trouble = false
+  const { docker, asked } = await startApi(t, (request, response) => {
+    if (request.url?.includes('all=')) return json(200, list)(request, response)
+    if (trouble) return json(500, { message: 'because' })(request, response)
+    return (request.url?.includes('bbb') ? json(200, shared) : json(404, { message: 'gone' }))(request, response)
+  })
+  const modes = async () => (await docker.list()).map(({ networkMode }) => networkMode)
+  t.same(await modes(), ['net', `container:${ID}`, ''], 'what cannot be told is left empty')
+  t.equal(asked.length, 3, 'what the list tells is not asked for')
+  list = [LISTED, sharer ?? {}]
+  trouble = true
+  t.same(await modes(), ['net', `container:${ID}`])
+  t.equal(asked.length, 4)
+  list = [LISTED]
+  await modes()
+  list = [LISTED, sharer ?? {}]
+  t.same(await modes(), ['net', ''], 'an inspect that fails costs no other container')
+  trouble = false
+  t.same(await modes(), ['net', `container:${ID}`])
+})
+
 await t.test('a field that the policy hides is named', async (t) => {
   const { docker } = await startApi(t, json(200, { ...INSPECTED, HostConfig: {} }))
   await t.rejects(docker.inspect(ID), {
