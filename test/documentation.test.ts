@@ -32,6 +32,7 @@ import { policySchema } from '../proxy/policy/schema.ts'
 import { CATALOGUE, MEANT_WHEN_ABSENT } from '../proxy/request/catalogue.ts'
 import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
 import { createProxyMetrics } from '../proxy/serve/metrics.ts'
+import { ENGINES } from './engines/support/engines.ts'
 import { createFakeClock } from './healer/support/fake-clock.ts'
 import { createFakeDocker } from './healer/support/fake-docker.ts'
 import { A_DAY, auditFile } from './proxy/support/audit-lines.ts'
@@ -360,3 +361,12 @@ function anchors(page: string): readonly string[] {
       .replaceAll(' ', '-'),
   )
 }
+
+await t.test('the engines that are tested, and no others, are in docs/engines.md, with their API', async (t) => {
+  const rows = tableRows(readPage('engines.md'), 'Engines').map(([name, api]) => [words(name)[0], words(api)[0]])
+  t.same(
+    rows,
+    Object.entries(ENGINES).map(([name, { api }]) => [name, api]),
+  )
+  for (const [name, { version }] of Object.entries(ENGINES)) t.match(name, ` ${version}`)
+})

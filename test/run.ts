@@ -1,6 +1,7 @@
 // `npm test`: all tests, those that need a Docker Engine among them where one answers. Says what was not run, and counts.
-// REQUIRE_ENGINE=1 makes a missing Engine a failure. `--unit` runs only what needs neither an Engine nor much time. Other
-// arguments are handed to tap instead: `npm test -- test/healer/*.test.ts`.
+// REQUIRE_ENGINE=1 makes a missing Engine a failure. `--unit` runs only what needs neither an Engine nor much time; `--engines` what
+// starts engines of its own (docs/engines.md), which no other call does. Other arguments are handed to tap instead:
+// `npm test -- test/healer/*.test.ts`.
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -14,11 +15,19 @@ type Counts = { readonly passed: number; readonly failed: number }
 async function main(): Promise<void> {
   const given = process.argv.slice(2)
   rmSync(RESULTS, { recursive: true, force: true })
-  if (given[0] === '--unit') {
-    process.exitCode = await tap('unit', UNIT)
-    count(['unit'])
+  if (given.length > 0 && given.every((each) => each === '--unit' || each === '--engines')) {
+    process.exitCode = await runParts(given)
   } else if (given.length > 0) process.exitCode = await tap('given', given)
   else process.exitCode = await runAll()
+}
+
+/** Runs what `--unit` and `--engines` name; the exit code. */
+async function runParts(given: readonly string[]): Promise<number> {
+  const parts = given.map((part) => part.slice('--'.length))
+  const codes: number[] = []
+  for (const part of parts) codes.push(await (part === 'unit' ? tap(part, UNIT) : tap(part, ['--timeout=400', ...ENGINES])))
+  count(parts)
+  return Math.max(...codes)
 }
 
 /** The exit code. */
@@ -49,9 +58,10 @@ function count(names: readonly string[]): void {
   process.stdout.write(`\n${words}`)
 }
 
-const UNIT = ['test/*.test.ts', 'test/!(engine|compose)/*.test.ts']
+const UNIT = ['test/*.test.ts', 'test/!(engine|engines|compose)/*.test.ts']
 const SLOW = ['test/compose/*.test.ts']
 const ENGINE = ['test/engine/*.test.ts']
+const ENGINES = ['test/engines/*.test.ts']
 /** Runs tap to its end, and keeps what it counted as `name`; its exit code. */
 function tap(name: string, args: readonly string[]): Promise<number> {
   mkdirSync(RESULTS, { recursive: true })

@@ -92,7 +92,11 @@ export async function checkPolicy(t: Test, postern: Postern): Promise<void> {
     ]
     const lines = [...others, ...libpod].map((line) => line.replace('{container}', 'seen').replace(/\{[a-z]+\}/g, 'thing'))
     t.ok(lines.length > 100)
-    for (const line of lines) t.equal((await ask(line)).status, 403, line)
+    const answered = await Promise.all(lines.map(async (line) => `${(await ask(line)).status} ${line}`))
+    t.same(
+      answered.filter((answer) => !answer.startsWith('403 ')),
+      [],
+    )
     t.equal((await ask('GET /v4.0.0/libpod/containers/json')).status, 400)
     for (const query of ['signal=SIGKILL', 't=61'])
       t.equal((await ask(`POST /containers/seen/restart?${query}`)).status, 403, query)
