@@ -45,8 +45,10 @@ export type RunningEngine = {
 const SCRIPT = new URL('./start-engine.sh', import.meta.url).pathname
 const NAMESPACES = ['--net', '--mount', '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child']
 
-/** The cgroups that an engine leaves empty. Of Podman's, others may be in use by the test beside this one. */
-const LEFT = 'rmdir /sys/fs/cgroup{,/*}/{postern-engines/$1,postern-engines,libpod_parent/conmon,libpod_parent} 2>/dev/null'
+/** Removes the cgroups whose names hold one of the arguments, and those above them that are empty then. */
+const REMOVE_CGROUPS = `
+for name in "$@"; do find /sys/fs/cgroup -depth -type d -path "*$name*" -exec rmdir {} +; done
+rmdir /sys/fs/cgroup{,/*}/{postern-engines,libpod_parent/conmon,libpod_parent}`
 
 export async function startEngine(t: Test, name: EngineName): Promise<RunningEngine> {
   const kind: EngineKind = ENGINES[name]
@@ -73,11 +75,13 @@ export async function startEngine(t: Test, name: EngineName): Promise<RunningEng
     ask: (asked) => askEngine(socketPath, asked),
   }
   t.teardown(async () => {
-    await removeContainers(engine)
+    const containers = await engine.docker('ps', '--all', '--quiet', '--no-trunc').catch(() => '')
     child.kill('SIGKILL')
     await ended
-    await run('bash', ['-c', LEFT, 'sh', basename(directory)]).catch(() => undefined)
     rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+    // What is not there is no trouble.
+    const names = [basename(directory), ...containers.split('\n').filter((id) => id !== '')]
+    await run('bash', ['-c', REMOVE_CGROUPS, 'sh', ...names]).catch(() => undefined)
   })
   await untilAnswered(
     engine,
@@ -110,12 +114,6 @@ async function untilAnswered(engine: RunningEngine, exitCode: () => number | nul
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   throw new Error(`${engine.kind.start} does not answer; is all installed that docs/engines.md names? It wrote: ${written()}`)
-}
-
-/** So that no cgroup of theirs is left. */
-async function removeContainers(engine: RunningEngine): Promise<void> {
-  const ids = (await engine.docker('ps', '--all', '--quiet').catch(() => '')).split('\n').filter((id) => id !== '')
-  if (ids.length > 0) await engine.docker('rm', '--force', ...ids).catch(() => undefined)
 }
 
 function askEngine(socketPath: string, path: string): Promise<unknown> {
