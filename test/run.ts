@@ -25,7 +25,8 @@ async function main(): Promise<void> {
 async function runParts(given: readonly string[]): Promise<number> {
   const parts = given.map((part) => part.slice('--'.length))
   const codes: number[] = []
-  for (const part of parts) codes.push(await (part === 'unit' ? tap(part, UNIT) : tap(part, ['--timeout=400', ...ENGINES])))
+  for (const part of parts)
+    codes.push(await (part === 'unit' ? tap(part, UNIT) : tap(part, ['--jobs=5', '--timeout=400', ...ENGINES])))
   count(parts)
   return Math.max(...codes)
 }

@@ -73,7 +73,7 @@ export async function startHealer(engine: RunningEngine): Promise<{ readonly log
   await engine.docker(
     ...['run', '--detach', '--name', 'healer', ...PARTS, '--user', '10002:10002', '--group-add', '10000', '--tmpfs', '/tmp'],
     ...variables({ DOCKER_HOST: 'unix:///run/postern/healer.sock', STATE_DIR: '/tmp' }),
-    ...variables({ CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '1', START_PERIOD: '5' }),
+    ...variables({ CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '5', START_PERIOD: '5' }),
     ...mounts(engine, { 'volumes/sockets': '/run/postern:ro', 'programs/healer.mjs': '/app/healer.mjs:ro' }),
     ...[IMAGE, 'node', '/app/healer.mjs', 'run'],
   )
