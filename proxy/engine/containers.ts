@@ -64,7 +64,7 @@ export async function inspectContainer(engine: Pick<Engine, 'ask'>, id: Containe
 /** As Docker's; of a container that was made over its API without any, Podman says 0. */
 const DEFAULT_STOP_SECONDS = 10
 
-/** Podman restarts with 0 seconds to stop where none are given. Source: github.com/containers/podman, issue 29276. */
+/** Podman restarts with 0 seconds to stop where none are given. Source: github.com/podman-container-tools/podman, issue 29276. */
 function readStopSeconds(stopTimeout: unknown): number {
   return typeof stopTimeout === 'number' && Number.isInteger(stopTimeout) && stopTimeout > 0 ? stopTimeout : DEFAULT_STOP_SECONDS
 }
