@@ -20,7 +20,7 @@ export function readQuery(raw: string, operation: Operation): Query | Refusal {
     const type = Object.hasOwn(operation.query, key) ? operation.query[key] : undefined
     if (type === undefined) return no(`${operation.id} takes ${keysOf(operation)}, not “${clip(key)}”`)
     if (query.has(key)) return no(`“${key}” is given twice`)
-    const text = decode(pair.slice(equals + 1))
+    const text = decode(pair.slice(equals + 1), type)
     if (text === undefined) return no(`the value of “${key}” is not plainly percent-encoded text`)
     const value = parseValue(type, text)
     if (typeof value === 'string') return no(`“${key}” ${value}`)
@@ -42,9 +42,13 @@ function keysOf(operation: Operation): string {
   return Object.keys(operation.query).join(', ') || 'no query'
 }
 
-/** Percent-decoding without mercy: no `+`, no control character, no invalid UTF-8, nothing outside RFC 3986's query. */
-function decode(raw: string): string | undefined {
-  if (!/^(?:[A-Za-z0-9\-._~:@!$'()*,;/?]|%[0-9A-Fa-f]{2})*$/.test(raw)) return undefined
+/** What RFC 3986 has in a query, but for what separates values; and the marks of JSON, which mean themselves to every reader. */
+const PLAIN = /^(?:[A-Za-z0-9\-._~:@!$'()*,;/?]|%[0-9A-Fa-f]{2})*$/
+const PLAIN_JSON = /^(?:[A-Za-z0-9\-._~:@!$'()*,/?="[\]{}]|%[0-9A-Fa-f]{2})*$/
+
+/** Percent-decoding without mercy: no `+`, no control character, no invalid UTF-8. Filters are sent unencoded by docker-autoheal. */
+function decode(raw: string, type: QueryType): string | undefined {
+  if (!(typeof type === 'object' ? PLAIN_JSON : PLAIN).test(raw)) return undefined
   try {
     const text = decodeURIComponent(raw)
     return hasControlCharacter(text) ? undefined : text

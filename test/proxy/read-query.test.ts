@@ -28,6 +28,12 @@ const accepted: readonly (readonly [operation: string, raw: string, value: Recor
   ['ContainerList', filters({ label: ['a=b', 'c'] }), { filters: { label: ['a=b', 'c'] } }],
   ['ContainerList', filters({ label: { 'a=b': true } }), { filters: { label: ['a=b'] } }],
   ['ContainerList', filters({}), { filters: {} }],
+  // As docker-autoheal has curl send it: JSON, unencoded.
+  [
+    'ContainerList',
+    'filters={"health":["unhealthy"],"label":["autoheal=true"]}',
+    { filters: { health: ['unhealthy'], label: ['autoheal=true'] } },
+  ],
   // Go's reader might take the other; what goes on is written anew from what was read here.
   ['ContainerList', filters('{"label":["a"],"label":["b"]}'), { filters: { label: ['b'] } }],
   [
@@ -88,7 +94,13 @@ const refused: readonly (readonly [operation: string, raw: string, why: RegExp])
   ['ContainerList', 'filters=%ff', /percent-encoded/],
   ['ContainerList', 'filters=%c0%af', /percent-encoded/],
   ['ContainerList', 'filters=%ed%a0%80', /percent-encoded/],
-  ['ContainerList', 'filters={"label":["a"]}', /percent-encoded/],
+  ['ContainerList', 'filters={"label":["a b"]}', /percent-encoded/],
+  ['ContainerList', 'filters={"label":["a\\u0062"]}', /percent-encoded/],
+  ['ContainerList', 'filters={"label":["a+b"]}', /percent-encoded/],
+  ['ContainerList', 'filters={"label":["ä"]}', /percent-encoded/],
+  ['ContainerList', 'filters={"label":["a"]};all=1', /percent-encoded/],
+  ['ContainerList', 'all=1=1', /percent-encoded/],
+  ['ContainerRestart', 'signal=["a"]', /percent-encoded/],
   ['ContainerList', 'filters=%257B%257D', /JSON object/],
   // values
   ['ContainerList', 'all=', /takes true, false, 1 or 0/],
