@@ -234,7 +234,7 @@ t.test('the command checks several policies, and asks an Engine that is named', 
   t.same(new Set(engine.lines()), new Set(['GET /containers/json?all=1 HTTP/1.1']), 'one plain read')
 
   t.match(mixed, { code: 2, stdout: `${HEALER_POLICY_FILE}: valid; ` })
-  t.match(mixed.stderr, `${broken}:10:9: client: expected a short name in lower case`)
+  t.match(mixed.stderr, `${broken}:11:9: client: expected a short name in lower case`)
   t.match(mixed.stderr, /failing\.yaml:\d+:5: test failed: expected deny of GET \/_ping, but it is allowed/)
   t.notMatch(mixed.stdout, 'Containers of the Engine', 'no Engine is asked that was not named')
 
