@@ -22,6 +22,8 @@ export type RunOptions = {
   readonly asRoot?: boolean
   readonly env?: Readonly<Record<string, string>>
   readonly nodeFlags?: readonly string[]
+  /** The group to start it in, where the tests run as root. */
+  readonly group?: number
 }
 
 /** The flags that the proxy's image gives to Node. */
@@ -38,14 +40,14 @@ export const IMAGE_FLAGS = (
 export function startProgram(
   owner: Owner,
   args: readonly string[],
-  { asRoot = false, env = {}, nodeFlags = [] }: RunOptions = {},
+  { asRoot = false, env = {}, nodeFlags = [], group = NOBODY }: RunOptions = {},
 ): RunningProgram {
   const variables = Object.entries({ PATH: process.env.PATH ?? '', ...env }).map(([name, value]) => `${name}=${value}`)
   const program = [process.execPath, ...nodeFlags, builtProgram('proxy')]
   const child = spawn('env', ['-i', ...variables, ...program, ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(runsAsRoot && !asRoot ? { uid: NOBODY, gid: NOBODY } : {}),
+    ...(runsAsRoot && !asRoot ? { uid: NOBODY, gid: group } : {}),
   })
   owner.teardown(() => child.kill('SIGKILL'))
   let [stdout, stderr] = ['', '']
@@ -107,7 +109,7 @@ export async function startServing(owner: Owner, place: Place, options?: RunOpti
   return program
 }
 
-async function untilAnswered(socketPath: string): Promise<void> {
+export async function untilAnswered(socketPath: string): Promise<void> {
   for (let tries = 0; tries < 1000; tries++) {
     const answered = await ask(socketPath, 'GET /metrics').then(
       () => true,
