@@ -67,10 +67,10 @@ await t.test(
   'each lets through what its client asks, of containers in scope alone, and names no operation that it never asks for',
   async (t) => {
     t.same(Object.keys(READY_CLIENTS).sort(), [...READY_POLICIES].sort())
-    for (const [name, { labels, requests, headers = [] }] of Object.entries(READY_CLIENTS)) {
+    for (const [name, { labels, requests, streams = {}, headers = [] }] of Object.entries(READY_CLIENTS)) {
       const policy = policyOf(readyPolicyText(name))
       const asked = new Set<string>()
-      for (const line of requests.map((text) => text.replace('NAME', 'web').replace('ID', ID))) {
+      for (const line of [...requests, ...Object.keys(streams)].map((text) => text.replace('NAME', 'web').replace('ID', ID))) {
         const [method = '', target = ''] = line.split(' ')
         const rawHeaders = headers.flatMap((header) => header.split(': '))
         const request = readRequest({ method, target, rawHeaders: ['Host', 'docker', ...rawHeaders] })

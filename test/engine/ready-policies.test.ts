@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../proxy/support/temporary.ts'
 import { READY_CLIENTS } from '../support/ready-clients.ts'
 import { SNIPPETS } from '../support/ready-policies.ts'
 import { docker, inspect, run, waitFor } from './support/composition.ts'
-import { ask, serveReadyPolicies } from './support/ready-proxy.ts'
+import { ask, follow, serveReadyPolicies } from './support/ready-proxy.ts'
 
 const SEEN = 'postern-ready-seen'
 const HIDDEN = 'postern-ready-hidden'
@@ -27,6 +27,7 @@ const OPTED_IN = {
   'autoheal.stop.timeout': '1',
   'prometheus.job': 'web',
   'homepage.group': 'Own',
+  'dev.dozzle.group': 'own',
 } as Readonly<Record<string, string>>
 
 const UNHEALTHY = ['--health-cmd', `echo ${SECRET}; false`, '--health-interval', '1s', '--health-retries', '1']
@@ -48,7 +49,7 @@ const OVERRIDE = JSON.stringify({
   services: {
     postern: { image: 'postern-ready-proxy' },
     prometheus: { ports: ['127.0.0.1::9090'] },
-    ...Object.fromEntries(['autoheal', 'look', 'homepage', 'uptime-kuma'].map((name) => [name, STAND_IN])),
+    ...Object.fromEntries(['autoheal', 'dozzle', 'homepage', 'look', 'traefik', 'uptime-kuma'].map((name) => [name, STAND_IN])),
   },
 })
 
@@ -64,7 +65,18 @@ async function start(name: string, labels: Readonly<Record<string, string>>): Pr
     `${label}=${value}`,
   ])
   const settings = ['--network', NETWORK, '--expose', '3000', '--volume', `${DATA}:/data`, '--env', `PASSWORD=${SECRET}`]
-  const what = ['--init', '--name', name, ...labelled, ...settings, ...UNHEALTHY, IMAGE, 'sh', '-c', `sleep 600 # ${SECRET}`]
+  const what = [
+    '--init',
+    '--name',
+    name,
+    ...labelled,
+    ...settings,
+    ...UNHEALTHY,
+    IMAGE,
+    'sh',
+    '-c',
+    `echo it runs; sleep 600 # ${SECRET}`,
+  ]
   return (await docker('run', '--detach', ...what)).trim()
 }
 
@@ -82,7 +94,7 @@ await t.test('ready policies', { timeout: 300_000 }, async (t) => {
   const isUnhealthy = async (name: string) =>
     (await docker('inspect', '--format', '{{.State.Health.Status}}', name)).includes('unhealthy')
 
-  for (const [policy, { requests, headers }] of Object.entries(READY_CLIENTS)) {
+  for (const [policy, { requests, streams = {}, headers }] of Object.entries(READY_CLIENTS)) {
     await t.test(`${policy}: each request of its client is answered, and tells nothing of what is hidden`, async (t) => {
       const socket = ready.socketOf(policy)
       // Those before have it restarted.
@@ -100,11 +112,22 @@ await t.test('ready policies', { timeout: 300_000 }, async (t) => {
         t.notMatch(body, new RegExp(`${HIDDEN}|${hidden}`), line)
         t.equal((await ask(socket, line.replace('NAME', HIDDEN).replace('ID', hidden), headers)).status, 404, `hidden: ${line}`)
       }
+      for (const [line, first] of Object.entries(streams)) {
+        const stream = follow(socket, line.replace('NAME', SEEN).replace('ID', seen), headers)
+        t.teardown(stream.end)
+        await stream.begun
+        if (line.includes('/events')) await docker('restart', '--time', '0', HIDDEN, SEEN)
+        await waitFor(`${line} to tell`, async () => stream.said().includes(first))
+        t.notMatch(stream.said(), SECRET, line)
+        if (policy !== 'readonly') t.notMatch(stream.said(), new RegExp(`${HIDDEN}|${hidden}`), line)
+        stream.end()
+      }
     })
   }
 
   await t.test('homepage, by its calls of dockerode', async (t) => {
     const client = new Docker({ socketPath: ready.socketOf('homepage') })
+    await waitFor(`${SEEN} to be unhealthy`, () => isUnhealthy(SEEN))
     const containers = await client.listContainers({ all: true })
     const found = containers.filter(({ Id }) => [seen, hidden].includes(Id))
     t.match(found, [{ Names: [`/${SEEN}`], State: 'running', Status: /\(unhealthy\)/ }])
@@ -113,6 +136,9 @@ await t.test('ready policies', { timeout: 300_000 }, async (t) => {
       [{ 'homepage.group': 'Own' }],
     )
     t.same((await client.getContainer(SEEN).inspect()).State, { Status: 'running', Health: { Status: 'unhealthy' } })
+    const stats = await client.getContainer(SEEN).stats({ stream: false })
+    t.match(stats, { cpu_stats: { cpu_usage: { total_usage: Number } }, memory_stats: { usage: Number } })
+    t.same(Object.keys(stats).sort(), ['cpu_stats', 'memory_stats', 'networks', 'precpu_stats'])
     t.match(
       await client
         .getContainer(HIDDEN)
@@ -141,6 +167,8 @@ await t.test('ready policies', { timeout: 300_000 }, async (t) => {
     t.match(await shown('info'), 'Server Version:')
     t.match(await shown('system', 'df'), 'Local Volumes')
     await shown('compose', 'ls')
+    t.match(await shown('stats', '--no-stream', SEEN), '%')
+    t.match(await shown('events', '--since', '1h', '--until', '0s', '--filter', 'event=start'), ` container start ${seen} `)
     for (const args of [
       ['top', SEEN],
       ['logs', SEEN],

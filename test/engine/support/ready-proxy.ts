@@ -56,3 +56,25 @@ export function ask(
       .end()
   })
 }
+
+export type Followed = { readonly begun: Promise<void>; readonly said: () => string; readonly end: () => void }
+
+/** The answer to `METHOD /path` on this socket, as far as it has come; it goes on until it is ended. */
+export function follow(socketPath: string, line: string, headers: readonly string[] = []): Followed {
+  const [method = '', path = ''] = line.split(' ')
+  const named = Object.fromEntries(headers.map((header) => header.split(': ')))
+  const asked = request({ socketPath, method, path, headers: named, agent: false })
+  let said = ''
+  const begun = new Promise<void>((resolve, reject) => {
+    asked.on('error', reject).on('response', (response) => {
+      response.setEncoding('utf8').on('data', (text: string) => {
+        said += text
+      })
+      response.on('error', () => 'ended below')
+      if (response.statusCode === 200) resolve()
+      else reject(new Error(`${line} was answered ${response.statusCode}`))
+    })
+  })
+  asked.end()
+  return { begun, said: () => said, end: () => asked.destroy() }
+}
