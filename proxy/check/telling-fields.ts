@@ -41,7 +41,7 @@ export const TELLING_FIELDS: Partial<Record<OperationId, Fields>> = {
     ...all('options of the log driver, which may hold a token', 'HostConfig.LogConfig.Config.*'),
     ...labelsIn('Config', 'Labels'),
   ],
-  SystemEvents: [...all('the labels of containers, networks and volumes, of compose as well', 'Actor.Attributes.*')],
+  SystemEvents: labelsIn('Actor', 'Attributes'),
   ExecInspect: all(COMMAND, 'ProcessConfig.arguments'),
   SystemAuth: all('a token of the registry’s', 'IdentityToken'),
   VolumeCreate: VOLUME,

@@ -110,6 +110,7 @@ function warnOfShow({ id }: Operation, { show = [] }: Rule): readonly Found[] {
 
 /** What an operation is about, by the first segment of its path, where a scope does not limit it. */
 const OBJECTS: Readonly<Record<string, string>> = {
+  events: 'what happens to all images, networks and volumes of the host',
   images: 'all images of the host',
   networks: 'all networks of the host',
   volumes: 'all volumes of the host',

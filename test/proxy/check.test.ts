@@ -112,6 +112,16 @@ const wide: readonly (readonly [what: string, allow: readonly string[], warned: 
   ['a list that narrows nothing', ['ContainerList:', '  show:', '    - Ports: [Type]', '    - P*'], ['8 show-widened']],
   ['two lists for one field', ['ContainerList:', '  show:', '    - Ports: [Type]', '    - P*: [PrivatePort]'], []],
   ['objects that no scope limits', ['ImageList: { show: [Id] }', 'ImageInspect: { show: [Id] }'], ['6 whole-host']],
+  [
+    'events, which are of other objects as well',
+    ['SystemEvents: { show: [Type, Actor: [ID, Attributes: [name]]] }'],
+    ['6 whole-host'],
+  ],
+  [
+    'attributes of events, labels among them',
+    ['SystemEvents:', '  show: [Type, Actor: [ID, Attributes]]'],
+    ['6 whole-host', '7 telling-field'],
+  ],
   ['two kinds of them', ['ImageList: { show: [Id] }', 'NetworkList: { show: [Id] }'], ['6 whole-host', '7 whole-host']],
   ['counts of all containers', ['SystemInfo: { show: [ContainersRunning] }'], ['6 telling-field']],
   ['the host’s name', ['SystemInfo: { show: [Name] }'], []],
