@@ -11,6 +11,7 @@ import { temporaryDirectory } from '../proxy/support/temporary.ts'
 import { READY_CLIENTS } from '../support/ready-clients.ts'
 import { SNIPPETS } from '../support/ready-policies.ts'
 import { docker, inspect, run, waitFor } from './support/composition.ts'
+import { OVERRIDE, prometheusConfiguration } from './support/ready-compositions.ts'
 import { ask, follow, serveReadyPolicies } from './support/ready-proxy.ts'
 
 const SEEN = 'postern-ready-seen'
@@ -31,33 +32,6 @@ const OPTED_IN = {
 } as Readonly<Record<string, string>>
 
 const UNHEALTHY = ['--health-cmd', `echo ${SECRET}; false`, '--health-interval', '1s', '--health-retries', '1']
-
-/** A program in place of a client that is not to be had here: as nobody, with the groups and volumes of its snippet. */
-const STAND_IN = {
-  image: IMAGE,
-  user: '65534:65534',
-  entrypoint: [
-    'node',
-    '-e',
-    `require('http').get({ socketPath: '/run/postern/docker.sock', path: '/_ping' }, (answer) => { console.log('answered', answer.statusCode); process.exit() })`,
-  ],
-  command: [],
-}
-
-/** The image of this tree under a name of its own, ports that are free, and stand-ins. */
-const OVERRIDE = JSON.stringify({
-  services: {
-    postern: { image: 'postern-ready-proxy' },
-    prometheus: { ports: ['127.0.0.1::9090'] },
-    ...Object.fromEntries(['autoheal', 'dozzle', 'homepage', 'look', 'traefik', 'uptime-kuma'].map((name) => [name, STAND_IN])),
-  },
-})
-
-/** What the snippet says of it, asked for more often. */
-function prometheusConfiguration(): string {
-  const [, shown = ''] = /^# {3}(scrape_configs: .*)$/m.exec(SNIPPETS.get('prometheus') ?? '') ?? []
-  return shown.replace('docker.sock }', 'docker.sock, refresh_interval: 1s }')
-}
 
 async function start(name: string, labels: Readonly<Record<string, string>>): Promise<string> {
   const labelled = Object.entries({ ...labels, 'secret.label': SECRET }).flatMap(([label, value]) => [
