@@ -16,7 +16,7 @@ const policies = readPage('policies.md')
 
 await t.test('every example is a policy whose tests hold, each refusal for the rule beside it', async (t) => {
   const examples = blocks(policies, 'yaml').filter((block) => !isComposition(block))
-  t.equal(examples.length, 8, 'so many examples')
+  t.equal(examples.length, 9, 'so many examples')
   for (const example of examples) checkExample(t, example)
 })
 

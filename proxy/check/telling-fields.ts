@@ -29,6 +29,10 @@ const SERVICE = all(SPEC, 'Spec.TaskTemplate.ContainerSpec', 'PreviousSpec.TaskT
 const TASK = all(SPEC, 'Spec.ContainerSpec.Env', 'Spec.ContainerSpec.Args', 'Spec.ContainerSpec.Mounts')
 const CONFIG = all('the contents of configs, which often hold passwords', 'Spec.Data')
 
+/** Of bytes there is nothing but the whole. */
+const PRINTED = all('whatever a container prints, which may hold passwords', '*')
+const FILES = all('every file that is asked for, those that hold secrets too', '*')
+
 /** Each path goes as deep as it tells: of `Mounts`, what lies inside the container is no secret; `*` is any name. */
 export const TELLING_FIELDS: Partial<Record<OperationId, Fields>> = {
   ContainerList: [...all(COMMAND, 'Command'), ...all(MOUNTS, 'Mounts.Source'), ...labelsIn('Labels')],
@@ -41,6 +45,13 @@ export const TELLING_FIELDS: Partial<Record<OperationId, Fields>> = {
     ...all('options of the log driver, which may hold a token', 'HostConfig.LogConfig.Config.*'),
     ...labelsIn('Config', 'Labels'),
   ],
+  ContainerLogs: PRINTED,
+  ServiceLogs: PRINTED,
+  TaskLogs: PRINTED,
+  ContainerArchive: FILES,
+  ContainerExport: FILES,
+  ImageGet: FILES,
+  ImageGetAll: FILES,
   SystemEvents: labelsIn('Actor', 'Attributes'),
   ExecInspect: all(COMMAND, 'ProcessConfig.arguments'),
   SystemAuth: all('a token of the registry’s', 'IdentityToken'),
