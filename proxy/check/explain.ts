@@ -100,7 +100,8 @@ function shownWords(operation: OperationId, show: Show): string {
   const { answer } = operationOf(operation)
   if (answer === 'nothing') return 'only whether it was done; the Engine answers nothing else'
   if (answer === 'ping') return 'OK, and the version of the API'
-  return operation === 'ContainerList' ? `of the containers in scope: ${showWords(show)}` : showWords(show)
+  const isCutToScope = operation === 'ContainerList' || operation === 'SystemEvents'
+  return isCutToScope ? `of the containers in scope: ${showWords(show)}` : showWords(show)
 }
 
 const INDENT = 12
