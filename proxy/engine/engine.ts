@@ -109,6 +109,7 @@ export function connectEngine(
 function explain(error: unknown, socketPath: string): EngineError {
   const { name, code, syscall, message } = error as NodeJS.ErrnoException
   if (name === 'TimeoutError') return new EngineError('timeout', 'the Engine did not answer in time', { cause: error })
+  if (name === 'AbortError') return new EngineError('answer', 'the client went before the Engine answered', { cause: error })
   if (syscall === 'connect' || error instanceof errors.ConnectTimeoutError) {
     return new EngineError('unreachable', `the Engine does not answer at ${socketPath}: ${code}`, { cause: error })
   }

@@ -17,6 +17,10 @@ const pathOf = ({ path }: Operation) =>
     .replace('{container}', 'web')
     .replace(/\{[a-z]+\}/g, 'thing')}`
 
+/** As for the Engine, `create` is a network's name like any other where it is asked for by GET. */
+const isOn = ({ path }: Operation, target: string) =>
+  new RegExp(`^/${path.map((part) => (part.startsWith('{') ? '[^/]+' : part)).join('/')}$`).test(target)
+
 const policies = readdirSync('policies')
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => policyOf(readFileSync(`policies/${name}`, 'utf8'), name))
@@ -40,7 +44,7 @@ for (const policy of policies) {
         for (const prefix of PREFIXES) {
           const line = `${method} ${prefix}${pathOf(operation)}`
           const request = readRequest({ method, target: prefix + pathOf(operation), rawHeaders: [] })
-          const named = CATALOGUE.find((other) => other.method === method && pathOf(other) === pathOf(operation))
+          const named = CATALOGUE.find((other) => other.method === method && isOn(other, pathOf(operation)))
           const expected = named !== undefined && policy.allow.has(named.id) ? 'allow' : 'deny'
           const labels = policy.scope[0]?.labels ?? {}
           const verdict = 'verdict' in request ? 'deny' : decide(policy, request, inspected({ labels }), [], NOW_MS).verdict
