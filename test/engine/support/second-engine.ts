@@ -78,9 +78,10 @@ export function secondEngine({ file, path }: EngineProgram, directory: string, g
       ]
       const alone = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--storage-driver=vfs', `--group=${gid}`]
       const log = openSync(at('engine.log'), 'a')
+      // In a network of its own: without a bridge, an Engine takes away the one that it finds, which is another's.
       child = spawn(
-        'env',
-        ['-u', 'NODE_OPTIONS', `PATH=${path}`, file, '-H', `unix://${socketPath}`, ...own, ...alone, ...flags],
+        'unshare',
+        ['--net', 'env', '-u', 'NODE_OPTIONS', `PATH=${path}`, file, '-H', `unix://${socketPath}`, ...own, ...alone, ...flags],
         {
           stdio: ['ignore', log, log],
         },
