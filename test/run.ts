@@ -26,7 +26,7 @@ async function runParts(given: readonly string[]): Promise<number> {
   const parts = given.map((part) => part.slice('--'.length))
   const codes: number[] = []
   for (const part of parts)
-    codes.push(await (part === 'unit' ? tap(part, UNIT) : tap(part, ['--jobs=5', '--timeout=400', ...ENGINES])))
+    codes.push(await (part === 'unit' ? tap(part, UNIT) : tap(part, ['--jobs=3', '--timeout=400', ...ENGINES])))
   count(parts)
   return Math.max(...codes)
 }

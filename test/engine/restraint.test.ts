@@ -100,7 +100,9 @@ await t.test('what the healer refrains from', { timeout: 600_000 }, async (t) =>
 
   await t.test('where most fail at once nothing is restarted; a canary shows that they are ill', async (t) => {
     const since = await mark()
-    await Promise.all(['sample-app', 'needed', 'kept', 'told'].map((name) => tell(name, '/break')))
+    // By one of them, so that they begin to fail at the same moment however slowly commands start.
+    const broken = ['localhost', 'needed', 'kept', 'told'].map((name) => `fetch('http://${name}:8080/break', { method: 'POST' })`)
+    await docker('exec', 'sample-app', 'node', '-e', broken.join('; '))
     await stack.said('nothing is restarted, since', since)
     const { msg } = await stack.said('not restarted (hold)', since)
     t.match(msg, /more than half of all containers/)

@@ -64,7 +64,10 @@ t.test('a file that changes is in force without a signal, however it is replaced
     await untilListIs(200, list)
     t.equal(await list(), 200, how)
   }
-  const reloads = whatHappened(readFileSync(place.audit, 'utf8')).filter(({ event }) => event === 'reload')
+  const told = () => whatHappened(readFileSync(place.audit, 'utf8')).filter(({ event }) => event === 'reload')
+  // The line comes after the policy is in force.
+  for (let tries = 0; tries < 200 && told().length < 2 * changes.length; tries++) await delay(20)
+  const reloads = told()
   const [wide, narrow] = [policyOf(HEALER_POLICY_TEXT).hash, policyOf(NARROW).hash]
   t.match(reloads.slice(0, 2), [
     { client: 'healer', policy: narrow, before: wide },
