@@ -48,6 +48,11 @@ export function openTunnel(
   })
 }
 
+/** How often a client that has ended its side is looked for, milliseconds. */
+const LOOK_EVERY_MS = 1000
+
+const NOTHING = Buffer.alloc(0)
+
 /** Joins two connections: what ends on one side ends on the other, and once one is gone, so is the other. Resolves then. */
 export function joinConnections(client: Duplex, engine: Duplex): Promise<void> {
   return new Promise((resolve) => {
@@ -60,5 +65,11 @@ export function joinConnections(client: Duplex, engine: Duplex): Promise<void> {
       resolve()
     })
     for (const side of [client, engine]) side.on('error', () => side.destroy())
+    // One that only reads from here on looks like one that has hung up, until it is written to: writing nothing tells them apart on a
+    // unix socket. Else an Engine that has nothing to say would keep the connections of clients that are long gone.
+    client.once('end', () => {
+      const looking = setInterval(() => client.write(NOTHING), LOOK_EVERY_MS).unref()
+      for (const over of ['finish', 'close']) client.once(over, () => clearInterval(looking))
+    })
   })
 }

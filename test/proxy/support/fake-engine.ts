@@ -16,6 +16,8 @@ export type Arrived = {
 /** An answer, bytes to send before hanging up, or (an empty text) hanging up at once. */
 export type Reply = { readonly status: number; readonly body?: unknown; readonly headers?: readonly string[] } | string
 
+export type Conversation = (socket: Socket, first: Buffer) => void
+
 export type FakeEngine = {
   readonly socketPath: string
   readonly arrived: readonly Arrived[]
@@ -25,6 +27,13 @@ export type FakeEngine = {
   containers: FakeContainer[]
   /** Asked first; what it does not answer is answered from `containers`. */
   answer: (request: Arrived) => Promise<Reply | undefined> | Reply | undefined
+  /**
+   * Asked as soon as the head of a request has come: where it gives a function, that has the connection from there on, and the bytes
+   * that have come behind the head.
+   */
+  takeOver: (head: Arrived) => Conversation | undefined
+  /** The connections that there are now. */
+  readonly connections: () => number
   /** Stops listening and hangs up; the socket is then refused. */
   readonly stop: () => Promise<void>
   readonly start: () => Promise<void>
@@ -34,10 +43,15 @@ export async function startFakeEngine(owner: Owner, containers: readonly FakeCon
   const socketPath = join(temporaryDirectory(owner), 'engine.sock')
   const arrived: Arrived[] = []
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy())
-    readRequests(socket, async (request) => {
+    const takeOver = (head: Arrived) => {
+      const conversation = engine.takeOver(head)
+      if (conversation) arrived.push(head)
+      return conversation
+    }
+    readRequests(socket, takeOver, async (request) => {
       arrived.push(request)
       return (await engine.answer(request)) ?? answerFrom(engine.containers, request)
     })
@@ -48,6 +62,8 @@ export async function startFakeEngine(owner: Owner, containers: readonly FakeCon
     lines: () => arrived.map(({ line }) => line),
     containers: [...containers],
     answer: () => undefined,
+    takeOver: () => undefined,
+    connections: () => sockets.size,
     start: () => new Promise((resolve) => server.listen(socketPath, resolve)),
     stop: () =>
       new Promise((resolve) => {
@@ -60,29 +76,43 @@ export async function startFakeEngine(owner: Owner, containers: readonly FakeCon
   return engine
 }
 
-function readRequests(socket: Socket, answer: (request: Arrived) => Promise<Reply>): void {
+function readRequests(
+  socket: Socket,
+  takeOver: (head: Arrived) => Conversation | undefined,
+  answer: (request: Arrived) => Promise<Reply>,
+): void {
   let buffered = ''
   let answering: Promise<void> = Promise.resolve()
-  socket.setEncoding('latin1')
-  socket.on('data', (bytes: string) => {
-    buffered += bytes
-    for (let taken = takeRequest(buffered); taken; taken = takeRequest(buffered)) {
-      const { request, rest } = taken
-      buffered = rest
+  const onEnd = () => socket.end()
+  const onData = (bytes: Buffer) => {
+    buffered += bytes.toString('latin1')
+    for (;;) {
+      const head = takeHead(buffered)
+      if (!head) return
+      const conversation = takeOver({ ...head, body: '' })
+      if (conversation) {
+        socket.off('data', onData).off('end', onEnd)
+        return conversation(socket, Buffer.from(buffered.slice(head.bytes), 'latin1'))
+      }
+      const length = Number(head.headers.find((header) => /^content-length:/i.test(header))?.split(':')[1] ?? 0)
+      if (buffered.length < head.bytes + length) return
+      const request = { line: head.line, headers: head.headers, body: buffered.slice(head.bytes, head.bytes + length) }
+      // Bytes after its announced body are the next request's, whatever they look like.
+      buffered = buffered.slice(head.bytes + length)
       answering = answering.then(async () => send(socket, await answer(request)))
     }
-  })
+  }
+  socket.on('data', onData).on('end', onEnd)
 }
 
-/** The first request in `text`. Bytes after its announced body are the next request's, whatever they look like. */
-function takeRequest(text: string): { request: Arrived; rest: string } | undefined {
+/** The head of the first request in `text`, and how many bytes it has. */
+function takeHead(
+  text: string,
+): { readonly line: string; readonly headers: readonly string[]; readonly bytes: number } | undefined {
   const end = text.indexOf('\r\n\r\n')
   if (end < 0) return undefined
   const [line = '', ...headers] = text.slice(0, end).split('\r\n')
-  const length = Number(headers.find((header) => /^content-length:/i.test(header))?.split(':')[1] ?? 0)
-  const bodyFrom = end + 4
-  if (text.length < bodyFrom + length) return undefined
-  return { request: { line, headers, body: text.slice(bodyFrom, bodyFrom + length) }, rest: text.slice(bodyFrom + length) }
+  return { line, headers, bytes: end + 4 }
 }
 
 function send(socket: Socket, reply: Reply): void {
