@@ -1,8 +1,8 @@
 // An approved request whose answer, or body, goes on: sent, and given back with what was shown of it passing through, to be recorded
 // when it is over.
-import type { Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { EngineError } from '../engine/engine.ts'
+import { EngineError, READ_TIMEOUT_MS } from '../engine/engine.ts'
 import { requestBody, requestHeaders, requestPath, WRITE_TIMEOUT_MS } from '../engine/forward.ts'
 import type { OpenEngineAnswer, OpenRequest } from '../engine/open-ended.ts'
 import type { Tunnel } from '../engine/tunnel.ts'
@@ -41,7 +41,7 @@ export async function askOpenEnded(
     : await client.engine.open({ ...openRequest(approved, incoming.body), signal })
   if ('connection' in answer) return passTunnel(client, approved, answer, opened())
   if (!DONE.includes(answer.status)) {
-    const text = await readSome(answer.body)
+    const text = await readSome(answer.body, incoming.gone)
     const refusal = failed(approved, answer)
     client.log.warn({ operation: approved.operation, engine: text.slice(0, 1000) }, refusal.reason)
     return refusal
@@ -51,7 +51,7 @@ export async function askOpenEnded(
     throw new EngineError('answer', `the Engine answered ${answer.status} to ${approved.operation} instead of handing over`)
   }
   if (operationOf(approved.operation).answer === 'nothing') {
-    await readSome(answer.body)
+    await readSome(answer.body, incoming.gone)
     return { status: answer.status, headers: {}, body: '' }
   }
   return passStream(client, approved, answer, opened())
@@ -124,11 +124,17 @@ function whyEnded(error: NodeJS.ErrnoException): string | undefined {
   return error.message === CUT ? CUT : `it broke off: ${error.message}`
 }
 
-async function readSome(body: Readable): Promise<string> {
+/** What comes of `body` in time: where it breaks off, its head has said already what is to be told. */
+async function readSome(body: Readable, gone: AbortSignal): Promise<string> {
   let text = ''
-  for await (const chunk of body) {
-    text += String(chunk)
-    if (text.length > MAX_FAILURE_BYTES) break
+  const inTime = AbortSignal.any([AbortSignal.timeout(READ_TIMEOUT_MS), gone])
+  try {
+    for await (const chunk of addAbortSignal(inTime, body)) {
+      text += String(chunk)
+      if (text.length > MAX_FAILURE_BYTES) break
+    }
+  } catch {
+    body.destroy()
   }
   return text
 }
