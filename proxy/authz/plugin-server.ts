@@ -91,7 +91,8 @@ export function createPluginServer(answering: Answering, limits: PluginLimits = 
   )
   server.maxConnections = limits.maxConnections
   server.on('drop', answering.dropped)
-  return { server, settled: async () => void (await Promise.allSettled(underWay)) }
+  const settled = async () => void (await Promise.allSettled(underWay))
+  return { server, settled, cutOff: () => server.closeAllConnections() }
 }
 
 const TOO_LARGE = refuse(400, 'request.body', 'what the Engine passes on of the request is larger than the plugin takes in')

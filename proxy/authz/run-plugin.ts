@@ -73,7 +73,7 @@ export async function runPlugin(options: PluginOptions): Promise<void> {
 
   log.info(`${await stopped}: stopping`)
   watch.stop()
-  await Promise.all(servers.map(({ server }) => closeWithin(server, STOP_TIMEOUT_MS)))
+  await Promise.all(servers.map((each) => closeWithin(each, STOP_TIMEOUT_MS)))
   await Promise.all([engine, engineForHealth].map((each) => each.close()))
   await Promise.all(servers.map(({ settled }) => settled()))
   await audit.close(lifecycle('stop', policies()))

@@ -51,6 +51,8 @@ export type BoundedServer = {
   readonly server: Server
   /** Resolves once every request that was taken up has been answered or given up. */
   readonly settled: () => Promise<void>
+  /** Closes every connection, whatever is under way on it. */
+  readonly cutOff: () => void
 }
 
 /**
@@ -65,6 +67,8 @@ export function createBoundedServer(
   const inTurn = new WeakSet<Socket>()
   const closing = new WeakSet<Socket>()
   const ahead = new WeakMap<Socket, number>()
+  /** Of these, Node's server knows nothing any more. */
+  const handedOver = new Set<Socket>()
   const underWay = new Set<Promise<AnyAnswer>>()
   const headOf = (request: IncomingMessage) => withPeer(request.socket, readHead(request), transport)
 
@@ -120,9 +124,16 @@ export function createBoundedServer(
     return lacksHost ? refused(NO_HOST, head) : answer(head, incoming)
   }
 
+  /** Node has taken its own listeners off a socket that it hands over. */
+  const takeOver = (socket: Socket) => {
+    socket.on('error', () => socket.destroy())
+    handedOver.add(socket)
+    socket.once('close', () => handedOver.delete(socket))
+  }
+
   /** A request for the connection itself, which Node has handed over. */
   const takeUpgrade = (request: IncomingMessage, socket: Socket, first: Buffer) => {
-    socket.on('error', () => socket.destroy())
+    takeOver(socket)
     // Whatever stands before it has no way to be answered.
     if (inTurn.has(socket) || closing.has(socket)) {
       socket.destroy()
@@ -141,6 +152,8 @@ export function createBoundedServer(
           return void pipeline(made.stream, socket).catch(() => socket.destroy())
         }
         if (!('tunnel' in made)) return endWith(socket, made)
+        // It was cut off before it began.
+        if (made.tunnel.destroyed) return void socket.destroy()
         socket.write(renderHead(101, { ...made.headers, connection: 'Upgrade' }))
         void joinConnections(socket, made.tunnel)
       })
@@ -176,8 +189,8 @@ export function createBoundedServer(
   for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) server.on(event, take)
   server.on('upgrade', takeUpgrade)
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
-    // Node has taken its own listeners off a socket that it hands over, and whatever stood before it has no way to be answered.
-    socket.on('error', () => socket.destroy())
+    takeOver(socket)
+    // Whatever stood before it has no way to be answered.
     if (inTurn.has(socket)) socket.destroy()
     else refuseRaw(socket, NO_TUNNEL, headOf(request))
   })
@@ -187,7 +200,11 @@ export function createBoundedServer(
     else refuseRaw(socket, refusalOf(error), withPeer(socket, { method: '', target: '', rawHeaders: [] }, transport))
   })
   server.on('drop', dropped)
-  return { server, settled: async () => void (await Promise.allSettled(underWay)) }
+  const cutOff = () => {
+    server.closeAllConnections()
+    for (const socket of handedOver) socket.destroy()
+  }
+  return { server, settled: async () => void (await Promise.allSettled(underWay)), cutOff }
 }
 
 const NO_HOST = refuse(400, 'request.header', 'the header host is missing')

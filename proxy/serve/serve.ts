@@ -1,5 +1,4 @@
 // Brings the parts together and runs them until a signal asks to stop.
-import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
@@ -109,7 +108,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   tls?.cutHandshakes()
   const cutOff = setTimeout(() => served.map(({ open }) => open.cutAll()), STOP_TIMEOUT_MS)
   for (const { open } of served) open.cutReads()
-  await Promise.all(servers.map(({ server }) => closeWithin(server, STOP_TIMEOUT_MS)))
+  await Promise.all(servers.map((each) => closeWithin(each, STOP_TIMEOUT_MS)))
   clearTimeout(cutOff)
   // What the Engine still owes an answer to is recorded as such.
   await engines.close()
@@ -181,9 +180,9 @@ export function stopSignal(): Promise<NodeJS.Signals> {
 }
 
 /** Stops accepting, lets what is under way finish, and cuts what has not finished in time. */
-export function closeWithin(server: Server, timeoutMs: number): Promise<void> {
+export function closeWithin({ server, cutOff }: BoundedServer, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
+    const timer = setTimeout(cutOff, timeoutMs)
     server.close(() => {
       clearTimeout(timer)
       resolve()
