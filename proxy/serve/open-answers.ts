@@ -14,18 +14,23 @@ export type OpenAnswer = {
 
 export type OpenAnswers = {
   readonly add: (answer: OpenAnswer) => void
-  /** Cuts what `policy` has another rule or scope for than the one that judged it. */
+  /** Cuts what `policy` has another rule or scope for than the one that judged it, as soon as it goes on. */
   readonly judgeAnew: (policy: Policy) => void
-  /** Cuts those that read: they have no end of their own. */
+  /** Cuts those that read, now and from now on: they have no end of their own. */
   readonly cutReads: () => void
   readonly cutAll: () => void
   /** Resolves once none is left of those that there are now. */
   readonly settled: () => Promise<void>
 }
 
+type IsMeant = (answer: OpenAnswer) => boolean
+
 export function createOpenAnswers(): OpenAnswers {
   const open = new Set<OpenAnswer>()
-  const cut = (isMeant: (answer: OpenAnswer) => boolean) => {
+  // What was judged before a cut may begin to go on only after it.
+  let isOutdated: IsMeant = () => false
+  let isStopped: IsMeant = () => false
+  const cut = (isMeant: IsMeant) => {
     for (const answer of open) if (isMeant(answer)) answer.cut()
   }
   return {
@@ -33,14 +38,21 @@ export function createOpenAnswers(): OpenAnswers {
       open.add(answer)
       const forget = () => open.delete(answer)
       answer.over.then(forget, forget)
+      if (isOutdated(answer) || isStopped(answer)) answer.cut()
     },
-    judgeAnew: (given) =>
-      cut(
-        ({ operation, policy: { allow, scope } }) =>
-          !isDeepStrictEqual([given.allow.get(operation), given.scope], [allow.get(operation), scope]),
-      ),
-    cutReads: () => cut(({ operation }) => operationOf(operation).kind === 'reads'),
-    cutAll: () => cut(() => true),
+    judgeAnew(given) {
+      isOutdated = ({ operation, policy: { allow, scope } }) =>
+        !isDeepStrictEqual([given.allow.get(operation), given.scope], [allow.get(operation), scope])
+      cut(isOutdated)
+    },
+    cutReads() {
+      isStopped = ({ operation }) => operationOf(operation).kind === 'reads'
+      cut(isStopped)
+    },
+    cutAll() {
+      isStopped = () => true
+      cut(isStopped)
+    },
     settled: async () => void (await Promise.allSettled([...open].map(({ over }) => over))),
   }
 }

@@ -110,8 +110,16 @@ function passTunnel(client: Client, approved: Approved, { headers, connection }:
     bytes += chunk.length
   })
   connection.pause()
-  const ended = new Promise<void>((resolve) => connection.once('close', () => resolve(over({ status: 101, bytes }))))
-  open.add({ operation: approved.operation, policy, cut: () => connection.destroy(), over: ended })
+  let why: string | undefined
+  connection.once('error', (error) => {
+    why ??= whyEnded(error)
+  })
+  const ended = new Promise<void>((resolve) => connection.once('close', () => resolve(over({ status: 101, bytes }, why))))
+  const cut = () => {
+    why ??= CUT
+    connection.destroy()
+  }
+  open.add({ operation: approved.operation, policy, cut, over: ended })
   const upgrade = { upgrade: operation.protocol ?? 'tcp' }
   return { status: 101, headers: { ...openHeaders(headers, operation), ...upgrade }, tunnel: connection }
 }
