@@ -29,6 +29,7 @@ export function askOpenEnded(socketPath: string, request: OpenRequest): Promise<
     const proxy = httpProxy.createProxyServer()
     const made = new MadeRequest(request)
     const giveUp = (error: Error) => {
+      request.signal.removeEventListener('abort', onAbort)
       made.emit('aborted')
       made.destroy()
       reject(error)

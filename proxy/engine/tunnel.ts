@@ -32,7 +32,10 @@ export function openTunnel(
     })
     const onAbort = () => asking.destroy(signal.reason as Error)
     signal.addEventListener('abort', onAbort, { once: true })
-    asking.once('error', reject)
+    asking.once('error', (error) => {
+      signal.removeEventListener('abort', onAbort)
+      reject(error)
+    })
     asking.once('upgrade', (answer, connection, head) => {
       signal.removeEventListener('abort', onAbort)
       // Node has taken its own listeners off; one that fails before it is joined must not end the process.

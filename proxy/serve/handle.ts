@@ -168,6 +168,8 @@ const WAITED_TOO_LONG: Refusal = {
 }
 const CLIENT_GONE = refuse(408, 'request.timeout', 'the client has gone before its turn came')
 
+const CLIENT_WENT = refuse(408, 'request.timeout', 'the client has gone before the Engine answered')
+
 /** A request that may go out. */
 type Passing = {
   readonly request: ApiRequest
@@ -205,7 +207,14 @@ async function passOpenEnded(
     over = record.opened(request, known, pass, of)
     return over
   }
-  const shown = await engineAnswer(client, approved, () => askOpenEnded(client, approved, incoming, opened))
+  const shown = await engineAnswer(client, approved, async () => {
+    try {
+      return await askOpenEnded(client, approved, incoming, opened)
+    } catch (error) {
+      if (incoming.gone.aborted) return CLIENT_WENT
+      throw error
+    }
+  })
   if ('verdict' in shown) {
     const answer = refusalAnswer(shown)
     if (of === undefined) await record.read(request, known, pass, answer, shown.reason)
