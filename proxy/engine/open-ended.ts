@@ -37,6 +37,12 @@ export function askOpenEnded(socketPath: string, request: OpenRequest): Promise<
     const onAbort = () => giveUp(request.signal.reason as Error)
     if (request.signal.aborted) return onAbort()
     request.signal.addEventListener('abort', onAbort, { once: true })
+    proxy.on('proxyReq', (asking) =>
+      asking.once('upgrade', (_answer, connection) => {
+        connection.destroy()
+        giveUp(new Error('it hands over a connection that nobody asked for'))
+      }),
+    )
     proxy.on('proxyRes', (answer) => {
       request.signal.removeEventListener('abort', onAbort)
       resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: answer })
