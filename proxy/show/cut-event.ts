@@ -18,9 +18,17 @@ export async function eventInScope(event: unknown, scope: readonly Selector[], k
   return (await knows(String(container))) ? event : undefined
 }
 
-/** `image` and `name` are the Engine's own words for it, whatever labels it has. */
-function listedOf(id: unknown, { image: _, name, ...labels }: Readonly<Record<string, unknown>>) {
-  const texts = Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+/** What the Engine adds to the labels of a container, on its own account: a label that is called so cannot be told from it, and counts as none. */
+const OWN_WORDS = [
+  ...['image', 'name', 'oldName', 'comment', 'imageID', 'imageRef', 'container'],
+  ...['exitCode', 'signal', 'execID', 'execDuration', 'height', 'width', 'path', 'reason'],
+]
+
+function listedOf(id: unknown, attributes: Readonly<Record<string, unknown>>) {
+  const { name } = attributes
+  const texts = Object.entries(attributes).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string' && !OWN_WORDS.includes(entry[0]),
+  )
   const known = parseContainerId(id)
   return { id: known ?? NO_CONTAINER, names: typeof name === 'string' ? [name] : [], labels: Object.fromEntries(texts) }
 }
@@ -31,7 +39,7 @@ const NO_CONTAINER = '' as NonNullable<ReturnType<typeof parseContainerId>>
 export function withoutCommands(event: unknown, show: Show): unknown {
   if (show === 'all') return event
   const { Action, status } = record(event)
-  const cut = (text: unknown) => (typeof text === 'string' ? text.replace(/^(exec_\w+): .*$/s, '$1') : text)
+  const cut = (text: unknown) => (typeof text === 'string' ? text.replace(/^(exec_\w+):.*$/s, '$1') : text)
   return { ...record(event), Action: cut(Action), status: cut(status) }
 }
 
