@@ -64,7 +64,7 @@ export function createBoundedServer(
   limits: Limits = LIMITS,
   transport: Transport = UNIX,
 ): BoundedServer {
-  const inTurn = new WeakSet<Socket>()
+  const inTurn = new WeakMap<Socket, IncomingMessage>()
   const closing = new WeakSet<Socket>()
   const ahead = new WeakMap<Socket, number>()
   /** Of these, Node's server knows nothing any more. */
@@ -93,7 +93,7 @@ export function createBoundedServer(
       if (count > MAX_AHEAD) socket.destroy()
       return
     }
-    inTurn.add(socket)
+    inTurn.set(socket, request)
     response.once('finish', () => {
       inTurn.delete(socket)
       if (closing.has(socket)) socket.destroySoon()
@@ -161,6 +161,9 @@ export function createBoundedServer(
   }
 
   const refuseRaw = (socket: Socket, refusal: Refusal, head: RequestHead) => {
+    // A body that somebody reads has no end any more, and an answer would wait for it.
+    const current = inTurn.get(socket)
+    if (current && !current.complete && current.listenerCount('data') > 0) socket.destroy()
     if (closing.has(socket) || !socket.writable) {
       socket.destroy()
       return
