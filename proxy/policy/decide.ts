@@ -86,7 +86,7 @@ export function decide(policy: Policy, request: ApiRequest, known: Known, ledger
 /** The one answer for hidden, missing and ambiguous. */
 export function noSuchContainer(request: ApiRequest): Refusal {
   const exec = request.names.get('exec')
-  const what = exec === undefined ? `container: ${request.container}` : `exec instance: ${exec}`
+  const what = exec === undefined ? `container: ${request.container ?? 'the request names none'}` : `exec instance: ${exec}`
   return refuse(404, 'policy.scope', `No such ${what}`, ['scope'])
 }
 

@@ -8,6 +8,9 @@ import { type Refusal, refuse } from './refusal.ts'
 /** Bytes. The largest that the Engine has use for are secrets and configs, of 500 kB and 1 MB, in base64. */
 export const MAX_JSON_BYTES = 2 * 1024 * 1024
 
+/** Levels of lists and objects. The Engine's own have fewer than a dozen, and what is nested too deeply could not be written anew. */
+const MAX_LEVELS = 100
+
 /** The keys of a body that makes a container a member of a network, or none. */
 const MEMBER_KEYS = ['Container', 'EndpointConfig', 'Force']
 
@@ -17,6 +20,7 @@ export function readBody(request: ApiRequest, text: string): ApiRequest | Refusa
   const value = parseJson(text)
   if (typeof value !== 'object' || value === null || isLosslessNumber(value))
     return no(`${id} takes a JSON object or list as its body, with each key once`)
+  if (isDeeper(value, MAX_LEVELS)) return no(`${id} takes a body of at most ${MAX_LEVELS} levels`)
   const body: JsonBody = { value }
   if (kind !== 'member') return { ...request, body }
   const odd = Object.keys(value).find((key) => !MEMBER_KEYS.includes(key))
@@ -26,6 +30,11 @@ export function readBody(request: ApiRequest, text: string): ApiRequest | Refusa
   const container = typeof named === 'string' ? parseContainerRef(named) : undefined
   if (container === undefined) return no(`${id} takes the name or id of a container as Container in its body`)
   return { ...request, body, container }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((below) => isDeeper(below, levels - 1))
 }
 
 function no(reason: string): Refusal {
