@@ -76,7 +76,7 @@ function takeContainer(query: Query): Pick<ApiRequest, 'query' | 'container'> {
   return { query: new Map(Object.entries(others)), ...(container === undefined ? {} : { container }) }
 }
 
-const SINGLE_HEADERS = ['host', 'content-length', 'content-type', 'connection', 'transfer-encoding']
+const SINGLE_HEADERS = ['host', 'content-length', 'content-type', 'connection', 'transfer-encoding', 'upgrade']
 
 /** Source: RFC 9110, section 5.1. Older parsers hand over a name with the space before its colon. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
