@@ -40,10 +40,9 @@ export function requestHeaders({ headers }: Approved): Readonly<Record<string, s
 }
 
 /** The body of JSON, written anew; a container in it is the one that was judged. */
-export function requestBody({ operation, body, container }: Approved): string | undefined {
+export function requestBody({ body, container }: Approved): string | undefined {
   if (body === undefined) return undefined
-  const { containerBy } = operationOf(operation)
-  return stringify(containerBy === 'body' ? { ...body.value, Container: container } : body.value)
+  return 'text' in body ? body.text : stringify({ ...body.member, Container: container })
 }
 
 /** What stands for `part` of an operation's path: the id of the container that was judged, a name whose grammar was checked, or itself. */

@@ -41,8 +41,8 @@ export type ApiRequest = {
 /** A request that is nothing but its line. */
 export const LINE_ONLY = { headers: new Map(), upgrade: false } as const satisfies Pick<ApiRequest, 'headers' | 'upgrade'>
 
-/** A body as it was understood: an object or a list, to be written anew. */
-export type JsonBody = { readonly value: object }
+/** A body as it was understood: written anew; or where it names a container, an object that is to be, with the id that was judged. */
+export type JsonBody = { readonly text: string } | { readonly member: object }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
 /** One of the segments of an image's or a plugin's reference, with the port, tag or digest that it may have. */

@@ -13,7 +13,7 @@ import type { ContainerId } from '../policy/target.ts'
 import type { ApiRequest } from '../request/api-request.ts'
 import { isOpenEnded } from '../request/catalogue.ts'
 import { checkPeer } from '../request/check-peer.ts'
-import { MAX_JSON_BYTES, readBody } from '../request/read-body.ts'
+import { maxBodyBytes, readBody } from '../request/read-body.ts'
 import { type RequestHead, readRequest } from '../request/read-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import { type Answer, refusalAnswer, showAnswer } from '../show/answer.ts'
@@ -99,7 +99,7 @@ async function withBody(client: Client, request: ApiRequest, incoming: Incoming)
   const taken = await client.bodyTurns.take()
   if (!taken) return WAITED_TOO_LONG
   try {
-    const text = await incoming.readBody(MAX_JSON_BYTES)
+    const text = await incoming.readBody(maxBodyBytes(request.operation))
     return typeof text === 'string' ? readBody(request, text) : text
   } finally {
     taken()

@@ -114,13 +114,19 @@ t.test('a body of another type, or where there is none to be, is refused', async
   t.strictSame(changes(proxy), [])
 })
 
-t.test('a body is 2 MiB at most', async (t) => {
+t.test('a body is 512 KiB at most, of secrets and configs 2 MiB', async (t) => {
   const proxy = await start(t)
   proxy.engine.answer = ({ line }) => (line.startsWith('POST') ? { status: 201, body: {} } : undefined)
   const ofBytes = (bytes: number) => `{"a":"${'x'.repeat(bytes - 8)}"}`
-  t.equal((await post(proxy, CREATE, ofBytes(2 * 1024 * 1024))).status, 201)
-  t.equal((await post(proxy, CREATE, ofBytes(2 * 1024 * 1024 + 1))).status, 400)
-  t.equal(changes(proxy).length, 1)
+  for (const [line, kibibytes] of [
+    [CREATE, 512],
+    ['POST /secrets/create', 2048],
+    ['POST /configs/create', 2048],
+  ] as const) {
+    t.equal((await post(proxy, line, ofBytes(kibibytes * 1024))).status, 201, line)
+    t.equal((await post(proxy, line, ofBytes(kibibytes * 1024 + 1))).status, 400, line)
+  }
+  t.equal(changes(proxy).length, 3)
 })
 
 t.test('a body that is shorter than announced, or never comes, or comes too slowly arrives nowhere', async (t) => {
