@@ -1,6 +1,7 @@
 // The files of the repository that are made from the code: what machines know of a policy and of the audit log, what a webhook is
-// sent, and the list of operations.
+// sent, what the healer's API answers, and the list of operations.
 import { renderWebhookJsonSchema } from '../healer/alert/receivers/webhook-body.ts'
+import { renderOpenApi } from '../healer/serve/api/openapi.ts'
 import { renderAuditJsonSchema } from '../proxy/audit/json-schema.ts'
 import { renderPolicyJsonSchema } from '../proxy/policy/json-schema.ts'
 import { CATALOGUE, type Operation, type OperationKind, whyNotServed } from '../proxy/request/catalogue.ts'
@@ -11,6 +12,7 @@ export function renderGeneratedFiles(): ReadonlyMap<string, string> {
     ['policies/policy.schema.json', renderPolicyJsonSchema()],
     ['docs/audit-line.schema.json', renderAuditJsonSchema()],
     ['docs/webhook.schema.json', renderWebhookJsonSchema()],
+    ['docs/openapi.json', renderOpenApi()],
     ['docs/operations.md', renderOperations()],
   ])
 }

@@ -66,6 +66,7 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
     metrics,
     proxyMetrics: createProxyMetrics(environment, log),
     alerts: notifier.view,
+    clock,
     control: { control: healer.control, rules, token: environment.token, clock, log },
     maxLoopAgeMs: 3 * environment.intervalMs + 30_000,
   })

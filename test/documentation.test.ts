@@ -10,10 +10,13 @@ import { parse } from 'yaml'
 import { check } from '../healer/check/check.ts'
 import { explainEnvironment } from '../healer/check/explain-settings.ts'
 import { renderCheck } from '../healer/check/render.ts'
+import { MAX_LOOKS, MAX_RESTARTS_KEPT } from '../healer/health/history.ts'
 import { FORGET_AFTER_MS, MAX_RULES, MAX_RULES_OF_CONTAINER } from '../healer/health/rules.ts'
 import { NOT_RESTARTING } from '../healer/health/state.ts'
 import { systemClock } from '../healer/loop/clock.ts'
 import { PROBES } from '../healer/probe/probes.ts'
+import { MAX_LOOKS_SHOWN } from '../healer/serve/api/containers.ts'
+import { containerSchema, proxySchema } from '../healer/serve/api/schemas.ts'
 import { createApp } from '../healer/serve/app.ts'
 import { createHealerMetrics } from '../healer/serve/metrics.ts'
 import { readEnvironment, VARIABLES } from '../healer/settings/environment.ts'
@@ -214,8 +217,19 @@ await t.test('the paths that the healer serves', async (t) => {
     metrics: createHealerMetrics(),
     maxLoopAgeMs: 1,
   })
-  const paths = app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path)
+  const paths = app.routes.filter(({ method }) => method === 'GET').map(({ path }) => path.replace(':name', 'NAME'))
   t.same(firstColumn(healer, 'What it serves'), paths)
+})
+
+await t.test('the fields of what the API says of a container and of the proxy, and its bounds', async (t) => {
+  t.same(firstColumn(healer, 'The API').sort(), Object.keys(containerSchema.shape).sort())
+  t.same(firstColumn(healer, 'The API', 1).sort(), Object.keys(proxySchema.shape).sort())
+  t.match(healer, `its last ${MAX_LOOKS} probes`)
+  t.match(healer, `the last ${MAX_RESTARTS_KEPT} that were made`)
+  t.match(
+    healer,
+    `An answer has ${MAX_LOOKS_SHOWN.toLocaleString('en')} probes at most: of more than ${MAX_LOOKS_SHOWN / MAX_LOOKS} containers`,
+  )
 })
 
 await t.test('the requests that tell the healer something', async (t) => {

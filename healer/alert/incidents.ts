@@ -123,6 +123,11 @@ export function openIncident({ incidents }: Book, name: string): Incident | unde
   return incidents.findLast(({ container, endedMs }) => container === name && endedMs === undefined)
 }
 
+/** The keys of those that have not ended, by container. */
+export function openIncidents(incidents: readonly Incident[]): ReadonlyMap<string, string> {
+  return new Map(incidents.filter(({ endedMs }) => endedMs === undefined).map(({ container, key }) => [container, key]))
+}
+
 function newIncident({ incidents }: Book, { name, id, failingSinceMs }: Subject, nowMs: number): Incident {
   const keyAt = (ms: number) => `postern/${name.slice(0, 100)}/${id.slice(0, 12)}/${ms}`
   const taken = new Set(incidents.map((each) => each.key))

@@ -4,6 +4,8 @@ import type { LimitFunction } from 'p-limit'
 import type { Logger } from 'pino'
 import { type ContainerDetail, type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
 import type { Happening } from '../health/happening.ts'
+import { followHeld, type Held } from '../health/held.ts'
+import { type History, lookedAt, NO_HISTORY, restartMade, stoodAt } from '../health/history.ts'
 import { type Effect, type HealthEvent, nextProbeMs, type RestartOutcome, step } from '../health/machine.ts'
 import type { Objection } from '../health/objection.ts'
 import { type FiringRule, overrule } from '../health/rules.ts'
@@ -24,6 +26,13 @@ export type WatchedContainer = {
   readonly settings: ContainerSettings
   readonly problems: readonly LabelProblem[]
   readonly probe: string
+  /** The same, to be read by programs; `undefined`: it was not probed yet. */
+  readonly chosen: Probe | undefined
+  readonly history: History
+  /** Why a restart that is due is not made. */
+  readonly held: Held | undefined
+  /** When it is looked at next, on the healer's clock. */
+  readonly nextLookMs: number
   /** On the healer's clock; infinite: until it is resumed. */
   readonly pausedUntilMs: number | undefined
   /** The last probe: when, in milliseconds since 1970, how long it took, and what it found. */
@@ -97,6 +106,11 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   let probe: Probe | undefined
   let last: WatchedContainer['last']
   let probes = { success: 0, failure: 0, unknown: 0 }
+  /** What a look found is taken to last until the next one, which may be late. */
+  const holdsMs = 2 * Math.max(settings.intervalMs, settings.retryIntervalMs) + settings.timeoutMs
+  let history = NO_HISTORY
+  let held: Held | undefined
+  let nextLookMs = clock.monotonicMs()
 
   const pausedUntilMs = () => (paused !== undefined && paused > clock.monotonicMs() ? paused : undefined)
   const firing = () => options.rules.firing(options.summary().name)
@@ -106,8 +120,10 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   }
   const apply = async (event: HealthEvent): Promise<void> => {
     const objection = options.objection(settings, state, pausedUntilMs())
-    const { state: next, effects } = step(state, event, clock.monotonicMs(), settings, objection)
+    const nowMs = clock.monotonicMs()
+    const { state: next, effects } = step(state, event, nowMs, settings, objection)
     state = next
+    held = followHeld(held, state, effects, objection, nowMs)
     for (const effect of effects) await carryOut(effect)
   }
   const carryOut = async (effect: Effect): Promise<void> => {
@@ -119,6 +135,7 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
       case 'restart': {
         const order = { id: container.id, startedAt: state.run?.startedAt, failedToStart: state.incident?.failedToStart ?? false }
         const outcome: RestartOutcome = signal.aborted ? STOPPING : await carryOutRestart(docker, clock, order)
+        if (outcome.outcome !== 'waits') history = restartMade(history, { atMs: clock.wallMs(), outcome: outcome.outcome })
         await apply({ type: 'restart-ended', outcome })
         if (outcome.outcome === 'restarted') await options.refresh()
         return
@@ -172,7 +189,10 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     const result = wasHeldUp ? unknown(`the healer itself was held up for ${renderDuration(durationMs)}`) : found
     last = { ...result, atMs: clock.wallMs(), durationMs }
     probes = { ...probes, [result.result]: probes[result.result] + 1 }
-    const overruling = overrule(firing(), state.run, clock.monotonicMs(), environment.hookGraceMs)
+    const nowMs = clock.monotonicMs()
+    const overruling = overrule(firing(), state.run, nowMs, environment.hookGraceMs)
+    const counted = (result.result === 'success' ? overruling : undefined) ?? result
+    history = lookedAt(history, { atMs: last.atMs, result: counted.result, reason: counted.reason, durationMs }, nowMs, holdsMs)
     await apply({ type: 'probed', probe: result, counted: chosen.kind === 'docker', overruling })
   }
 
@@ -180,14 +200,18 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   const look = async (): Promise<number | 'gone'> => {
     if (!(await observe())) return 'gone'
     const running = detail?.status === 'running' && state.status === 'running' ? detail : undefined
+    const { uptime } = history
     if (running) await probeOnce(running)
-    publish()
+    // A container that does not run answers nobody; one that the Engine still counts for, nobody can judge.
+    if (history.uptime === uptime && detail)
+      history = stoodAt(history, !isFresh || running ? 'unknown' : 'down', clock.monotonicMs(), holdsMs)
     return nextProbeMs(state, settings)
   }
   const publish = () => {
     const words = probe ? describeProbe(probe) : ''
-    const seen = { probe: words, last, probes, pausedUntilMs: pausedUntilMs(), rules: firing() }
-    options.publish({ summary: options.summary(), state, settings, problems, ...seen })
+    const kept = { last, probes, history, nextLookMs, held }
+    const seen = { probe: words, chosen: probe, pausedUntilMs: pausedUntilMs(), rules: firing() }
+    options.publish({ summary: options.summary(), state, settings, problems, ...kept, ...seen })
   }
 
   return {
@@ -198,6 +222,8 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
         if (next === 'gone') return
         const waitMs = next * phase
         const askedMs = clock.monotonicMs()
+        nextLookMs = askedMs + waitMs
+        publish()
         await clock.sleep(waitMs, signal)
         phase = 1
         // The machine slept, or stood still, and all wake at once: this one goes back to its place among them.

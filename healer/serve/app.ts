@@ -1,8 +1,11 @@
 // What the healer serves on HEALER_PORT: the page, the same as JSON, metrics, and its own health, to be read; and control.
 import { Hono } from 'hono'
 import type { AlertView } from '../alert/notifier.ts'
+import { systemClock } from '../loop/clock.ts'
 import type { HealerView } from '../loop/healer.ts'
 import { type AlertmanagerHookOptions, addAlertmanagerHook } from './alertmanager-hook.ts'
+import type { Times } from './api/containers.ts'
+import { addApi } from './api/routes.ts'
 import { addControl, type ControlOptions } from './control.ts'
 import { createGuard, type GuardOptions } from './guard.ts'
 import type { HealerMetrics } from './metrics.ts'
@@ -18,11 +21,13 @@ export type AppOptions = {
   readonly alerts?: (() => AlertView) | undefined
   /** Beyond this, the loop is taken for dead. */
   readonly maxLoopAgeMs: number
+  /** The one that the loop goes by; the system's where none is given. */
+  readonly clock?: Times
   /** Without it all is read-only. */
   readonly control?: (GuardOptions & Pick<ControlOptions, 'control'> & Pick<AlertmanagerHookOptions, 'rules'>) | undefined
 }
 
-export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, control }: AppOptions): Hono {
+export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, control, clock = systemClock }: AppOptions): Hono {
   const app = new Hono()
   app.use(async (context, next) => {
     await next()
@@ -34,8 +39,7 @@ export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, c
     context.header('cache-control', 'no-store')
   })
   app.get('/', (context) => context.html(renderPage(view())))
-  app.get('/api/containers', (context) => context.json(view().containers.map(describeContainer)))
-  app.get('/api/incidents', (context) => context.json((alerts?.().incidents ?? []).map(describeIncident).reverse()))
+  addApi(app, { view, clock, proxyMetrics, incidents: () => alerts?.().incidents ?? [] })
   app.get('/metrics', async (context) => {
     const proxy = proxyMetrics && { text: await proxyMetrics() }
     return context.text(await metrics.render(view(), proxy, alerts?.()), 200, { 'content-type': metrics.contentType })
@@ -55,47 +59,9 @@ export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, c
   }
   app.notFound((context) =>
     context.text(
-      'here are /, /api/containers, /api/incidents, /metrics, /healthz and /readyz; docs/healer.md has what takes a POST\n',
+      'here are /, /metrics, /healthz, /readyz, and what /api/openapi.json describes: /api/containers, /api/incidents and /api/proxy; docs/healer.md has more of each\n',
       404,
     ),
   )
   return app
-}
-
-/** One incident as `/api/incidents` shows it. */
-function describeIncident({ key, container, sinceMs, endedMs, steps, diagnosis, toldTo }: AlertView['incidents'][number]) {
-  const time = (ms: number) => new Date(ms).toISOString()
-  return {
-    key,
-    container,
-    since: time(sinceMs),
-    ended: endedMs === undefined ? null : time(endedMs),
-    steps: steps.map(({ atMs, what, message }) => ({ at: time(atMs), what, message })),
-    diagnosis: diagnosis
-      ? { ...diagnosis, failures: diagnosis.failures.map(({ atMs, reason }) => ({ at: time(atMs), reason })) }
-      : null,
-    toldTo,
-  }
-}
-
-/** One container as `/api/containers` shows it. */
-function describeContainer({ summary, state, probe, problems, last, pausedUntilMs, rules }: HealerView['containers'][number]) {
-  return {
-    id: summary.id,
-    name: summary.name,
-    status: state.status,
-    health: state.health,
-    reason: state.reason,
-    failures: state.failures,
-    notRestarting: state.notRestarting ?? null,
-    paused: pausedUntilMs !== undefined,
-    diagnosis: state.diagnosis ? { ...state.diagnosis, failures: state.diagnosis.failures.map(({ reason }) => reason) } : null,
-    rules: rules.map(({ name, summary: says }) => ({ name, summary: says })),
-    restarts: state.escalation.restarts,
-    probe,
-    lastProbe: last
-      ? { at: new Date(last.atMs).toISOString(), durationMs: Math.round(last.durationMs * 10) / 10, result: last.result }
-      : null,
-    problems: problems.map(({ message }) => message),
-  }
 }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { NO_HISTORY } from '../../healer/health/history.ts'
 import { initialState } from '../../healer/health/state.ts'
 import { createApp } from '../../healer/serve/app.ts'
 import type { Control } from '../../healer/serve/control.ts'
@@ -57,6 +58,10 @@ async function start(t: Test, { isOff = false, names = ['web', 'db'] } = {}) {
     settings,
     problems: [],
     probe: '',
+    chosen: undefined,
+    history: NO_HISTORY,
+    held: undefined,
+    nextLookMs: 0,
     last: undefined,
     probes: { success: 0, failure: 0, unknown: 0 },
     rules: [],

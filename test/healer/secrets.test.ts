@@ -81,7 +81,7 @@ await t.test('no secret is written, served or kept', { timeout: 120_000 }, async
   }
   const healer = startHealer(t, ['run'], env)
   for (const name of ['slack', 'pagerduty', 'alertmanager', 'webhook']) await healer.said(`${name} will never take this`)
-  for (const path of ['/', '/api/containers', '/api/incidents', '/metrics'])
+  for (const path of ['/', '/api/containers', '/api/incidents', '/api/proxy', '/metrics'])
     lookFor(t, path, await (await fetch(`http://127.0.0.1:${port}${path}`)).text())
   for (const [command, code] of [
     ['check', 0],
