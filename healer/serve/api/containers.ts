@@ -21,15 +21,14 @@ export type Showing = {
   readonly looks: number
 }
 
-/** Probes shown in one answer, of all containers together, and of one at least. */
+/** Probes shown in one answer, of all containers together. */
 export const MAX_LOOKS_SHOWN = 12_000
-const MIN_LOOKS = 10
 const MAX_PROBLEMS = 10
 const MAX_TEXT = 500
 
 /** How long the strip of each of `containers` may be, so that an answer with many stays small. */
 export function looksOfEach(containers: number): number {
-  return Math.min(MAX_LOOKS, Math.max(MIN_LOOKS, Math.floor(MAX_LOOKS_SHOWN / Math.max(1, containers))))
+  return Math.min(MAX_LOOKS, Math.max(1, Math.floor(MAX_LOOKS_SHOWN / Math.max(1, containers))))
 }
 
 export function showContainer(watched: WatchedContainer, { clock, incident, looks }: Showing): ContainerAnswer {
