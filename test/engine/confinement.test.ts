@@ -43,7 +43,7 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
         PidMode: '',
         IpcMode: 'private',
         UTSMode: '',
-        Memory: 128 * 1024 * 1024,
+        Memory: 192 * 1024 * 1024,
         PidsLimit: 64,
       })
       const write = docker('exec', '--user', `${uid}:${uid}`, container, 'node', '-e', "fs.writeFileSync('/app/x', '')")
