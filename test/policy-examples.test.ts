@@ -5,8 +5,8 @@ import type { Charge } from '../proxy/policy/decide.ts'
 import { parsePolicy } from '../proxy/policy/parse-policy.ts'
 import type { Policy } from '../proxy/policy/policy.ts'
 import type { Target } from '../proxy/policy/target.ts'
-import { CATALOGUE, type Operation, whyNotServed } from '../proxy/request/catalogue.ts'
 import { project } from '../proxy/show/project.ts'
+import { everythingPolicy } from './proxy/support/everything.ts'
 import { policyOf } from './proxy/support/policies.ts'
 import { checkExample, completed, decided, refusedBy } from './proxy/support/policy-examples.ts'
 import { blocks, readPage, tableRows, words } from './support/pages.ts'
@@ -63,27 +63,7 @@ await t.test('the budget is spent as the page says', async (t) => {
 })
 
 /** All that a policy can name, with any value, of the containers labelled `monitored`. */
-const WIDEST = (() => {
-  const served = CATALOGUE.filter((operation) => whyNotServed(operation) === undefined)
-  const values = { boolean: [true, false], integer: '-999999999..999999999', text: ['*'], path: ['*'], container: ['*'] } as const
-  const rule = ({ query, answer }: Operation) => ({
-    query: Object.fromEntries(
-      Object.entries(query).flatMap(([key, type]) =>
-        type === 'container' ? [] : [[key, typeof type === 'object' ? Object.keys(type) : values[type]]],
-      ),
-    ),
-    ...(['nothing', 'ping'].includes(answer) ? {} : { show: 'all' }),
-  })
-  return policyOf(
-    JSON.stringify({
-      version: 1,
-      client: 'widest',
-      scope: [{ labels: { monitored: 'true' } }],
-      allow: Object.fromEntries(served.map((operation) => [operation.id, rule(operation)])),
-      allow_root_equivalent: served.filter(({ kind }) => kind === 'root').map(({ id }) => id),
-    }),
-  )
-})()
+const WIDEST = policyOf(everythingPolicy('widest', [{ labels: { monitored: 'true' } }]))
 
 await t.test('what the page says no policy can allow, the widest one refuses', async (t) => {
   const labels = { monitored: 'true' }

@@ -23,7 +23,8 @@ import { createOpenAnswers } from '../../proxy/serve/open-answers.ts'
 import { createTurns } from '../../proxy/serve/turns.ts'
 import { containerId, fakeContainer, inspectBody, listElement } from './support/containers.ts'
 import { inspected, NOW_MS } from './support/deciding.ts'
-import { healerPolicy, policyOf, policyText } from './support/policies.ts'
+import { everythingPolicy } from './support/everything.ts'
+import { healerPolicy, policyOf } from './support/policies.ts'
 
 const [WEB, DB, HIDDEN] = [containerId('aa11'), containerId('aa12'), containerId('cc33')]
 const EXEC = 'e'.repeat(64)
@@ -219,23 +220,7 @@ t.test('whatever is asked of the proxy, what it asks of the Engine is in the set
   for (const status of [200, 204, 400, 403, 404, 409]) t.ok(statuses.has(status), `some were answered ${status}`)
 })
 
-const servable = CATALOGUE.filter((operation) => whyNotServed(operation) === undefined)
-const everything = policyOf(
-  `${policyText(
-    servable.map(({ id, answer, query }) => {
-      const allowed = Object.entries(query)
-        .filter(([, type]) => type !== 'container')
-        .map(
-          ([key, type]) =>
-            `${key}: ${type === 'boolean' ? '[true]' : type === 'integer' ? '0..60' : typeof type === 'string' ? '["SIG*"]' : `[${Object.keys(type)[0]}]`}`,
-        )
-      return `${id}: { query: { ${allowed.join(', ')} }${['nothing', 'ping'].includes(answer) ? '' : ', show: all'} }`
-    }),
-  )}allow_root_equivalent: [${servable
-    .filter(({ kind }) => kind === 'root')
-    .map(({ id }) => id)
-    .join(', ')}]\n`,
-)
+const everything = policyOf(everythingPolicy('everything', [{ labels: { monitored: 'true' } }]))
 
 t.test(
   'with every operation allowed, each request that arrives is one of the catalogue, about a container in scope',
