@@ -191,8 +191,13 @@ await t.test('ready policies', { timeout: 300_000 }, async (t) => {
     }
     for (const name of clients) {
       const pair = ['postern', name].flatMap((file) => ['-f', join(directory, `${file}.yaml`)])
-      await run('docker', ['compose', '--project-name', 'postern-ready', '--profile', '*', ...pair, 'config', '--quiet'])
-      t.pass(`${name}: docker compose config`)
+      const flags = ['--project-name', 'postern-ready', '--profile', '*', ...pair]
+      const services = await run('docker', ['compose', ...flags, 'config', '--services'])
+      const wanted = ['postern', name === 'readonly' ? 'look' : name]
+      t.ok(
+        wanted.every((service) => services.split('\n').includes(service)),
+        `${name}: ${services}`,
+      )
     }
     await docker(
       'build',
