@@ -295,6 +295,6 @@ async function engineAnswer<A extends AnyAnswer>(
 /** What a command that was prepared here is known by from now on. */
 function noteExec({ execs }: Client, { operation, container }: Approved, { status, body }: EngineAnswer): void {
   if (operation !== 'ContainerExec' || status !== 201 || container === undefined) return
-  const { Id } = parseJson(body) as { readonly Id?: unknown }
+  const { Id } = (parseJson(body) ?? {}) as { readonly Id?: unknown }
   if (typeof Id === 'string') execs.note(Id, container)
 }

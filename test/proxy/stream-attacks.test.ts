@@ -182,3 +182,11 @@ t.test('while the proxy observes, streams and bodies pass and are recorded, but 
   t.ok(arrived(proxy).some((line) => line.includes(HIDDEN)))
   t.equal(splitHead(logs.received()).head.split('\r\n')[0], 'HTTP/1.1 200 OK')
 })
+
+t.test('an Engine that answers nothing to an exec is answered for, and its outcome is on the record', async (t) => {
+  const proxy = await startProxy(t, { policyText: everythingPolicy() })
+  proxy.engine.answer = ({ line }) => (line.includes('/exec ') ? { status: 201, body: 'null' } : undefined)
+  const [answer] = await proxy.talk(post('POST /containers/web/exec', '{"Cmd":["ls"]}'))
+  t.equal(answer?.status, 201)
+  t.match(proxy.auditLines().at(-1), { event: 'outcome', status: 201 })
+})
