@@ -6,23 +6,23 @@ import { inspectContainer, parseJson } from '../engine/containers.ts'
 import type { Engine, EngineAnswer } from '../engine/engine.ts'
 import { forward } from '../engine/forward.ts'
 import type { Targets } from '../engine/targets.ts'
-import { type Approved, type Charge, decide, type Known } from '../policy/decide.ts'
+import type { Approved, Known } from '../policy/decide.ts'
 import { widenFor } from '../policy/observe.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { ContainerId } from '../policy/target.ts'
 import type { ApiRequest } from '../request/api-request.ts'
 import { isOpenEnded } from '../request/catalogue.ts'
 import { checkPeer } from '../request/check-peer.ts'
-import { maxBodyBytes, readBody } from '../request/read-body.ts'
 import { type RequestHead, readRequest } from '../request/read-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import { type Answer, refusalAnswer, showAnswer } from '../show/answer.ts'
 import type { AnyAnswer } from './any-answer.ts'
 import type { Changes } from './changes.ts'
 import type { Execs } from './execs.ts'
-import { engineRefusal, findTarget, withOwnKnowledge } from './find-target.ts'
+import { engineRefusal } from './find-target.ts'
 import type { Incoming } from './incoming.ts'
-import type { Ledger, RestartedRun } from './ledger.ts'
+import { judge, type Reservation, WAITED_TOO_LONG, withBody } from './judge.ts'
+import type { Ledger } from './ledger.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import { askOpenEnded } from './open-ended.ts'
@@ -92,80 +92,6 @@ async function handleRequest(client: Client, head: RequestHead, record: Recorder
   return isOpenEnded(request.operation) ? passOpenEnded(client, passing, record) : forwardRead(client, passing, record)
 }
 
-/** `request` with its body, where that is JSON. What is refused without it is refused unread. */
-async function withBody(client: Client, request: ApiRequest, incoming: Incoming): Promise<ApiRequest | Refusal> {
-  if (!request.announced || request.operation.body === 'tar') return request
-  if (!client.observed && decideNow(client, request, { target: 'not asked' }).verdict === 'deny') return request
-  const taken = await client.bodyTurns.take()
-  if (!taken) return WAITED_TOO_LONG
-  try {
-    const text = await incoming.readBody(maxBodyBytes(request.operation))
-    return typeof text === 'string' ? readBody(request, text) : text
-  } finally {
-    taken()
-  }
-}
-
-/** What became of a request before it is forwarded. */
-type Judged = {
-  readonly known: Known
-  readonly decision: Approved | Refusal
-  /** For a change that passed: its charge is in the ledger, and its container is taken. */
-  readonly reserved?: Reservation
-}
-
-/** Decides on `request`; the one who lets it through, or not, ends its reservation. */
-export async function judge(client: Client, request: ApiRequest): Promise<Judged> {
-  let known: Known = { target: 'not asked' }
-  let decision = decideNow(client, request, known)
-  if (decision.verdict === 'deny') return { decision, known }
-  const lacking = await checkVersion(client, request)
-  if (lacking) return { decision: lacking, known }
-  if (decision.verdict === 'resolve') {
-    const found = await findTarget(client, request, decision.need)
-    if ('verdict' in found) return { decision: found, known }
-    known = withOwnKnowledge(client, found)
-  }
-  // From here to the reservation nothing waits, so that no other request can decide on the same budget or target.
-  decision = decideNow(client, request, known)
-  if (decision.verdict === 'resolve') throw new Error(`${request.operation.id} still asks for its target`)
-  if (decision.verdict === 'deny' || !decision.charge) return { decision, known }
-  return { decision, known, reserved: reserve(client, decision.charge, known) }
-}
-
-type Reservation = {
-  readonly charge: Charge
-  /** Where the change is to a container. */
-  readonly run: (RestartedRun & { readonly id: ContainerId }) | undefined
-  /** To be called when the change is over. */
-  readonly over: () => void
-}
-
-function reserve({ ledger, changes }: Client, charge: Charge, known: Known): Reservation {
-  const run = known.target === 'inspected' ? { client: charge.client, ...known.container } : undefined
-  ledger.add(charge)
-  return { charge, run, over: run ? changes.begin(run.id) : () => undefined }
-}
-
-function decideNow({ policy, ledger, now }: Client, request: ApiRequest, known: Known) {
-  return decide(policy, request, known, ledger.charges(policy.client, request.operation.id), now())
-}
-
-/** A version that the Engine does not have would be refused by it in words of its own. */
-async function checkVersion({ apiRange, log }: Client, { version }: ApiRequest): Promise<Refusal | undefined> {
-  if (version === undefined) return undefined
-  try {
-    const lacks = await apiRange.lacks(version)
-    return lacks === undefined ? undefined : refuse(400, 'request.version', lacks)
-  } catch (error) {
-    return engineRefusal(error, log)
-  }
-}
-
-const WAITED_TOO_LONG: Refusal = {
-  ...refuse(503, 'request.busy', 'earlier answers of this client are not taken yet, or the Engine is slow with them; try again'),
-  retryAfterSeconds: 1,
-}
 const CLIENT_GONE = refuse(408, 'request.timeout', 'the client has gone before its turn came')
 
 const CLIENT_WENT = refuse(408, 'request.timeout', 'the client has gone before the Engine answered')
