@@ -1,6 +1,5 @@
 // Brings the parts of the plugin together and runs them until a signal asks to stop. The Engine needs not be there: it waits for its plugin.
 import { performance } from 'node:perf_hooks'
-import type { Logger } from 'pino'
 import { connectEngine } from '../engine/engine.ts'
 import { ownContainerId } from '../engine/own-container.ts'
 import { budgetsLeft } from '../policy/budget.ts'
@@ -10,24 +9,16 @@ import { createChanges } from '../serve/changes.ts'
 import { listen } from '../serve/listen.ts'
 import { createMetricsServer } from '../serve/metrics-server.ts'
 import { watchPolicies } from '../serve/reload.ts'
-import { closeWithin, lifecycle, openRecord, STOP_TIMEOUT_MS, stopSignal } from '../serve/serve.ts'
+import { closeWithin, lifecycle, openRecord, type RunOptions, STOP_TIMEOUT_MS, stopSignal } from '../serve/serve.ts'
 import { createPlugin } from './create-plugin.ts'
 import { loadPluginPolicy } from './load-plugin-policy.ts'
 import { createOwnRequests } from './own-requests.ts'
 
-export type PluginOptions = {
+export type PluginOptions = RunOptions & {
   /** As `loadPluginPolicy` gives it. */
   readonly policy: Policy
   readonly policyFile: string
   readonly socketPath: string
-  readonly engineSocket: string
-  readonly auditLog: { readonly file: string; readonly maxBytes: number; readonly maxFiles: number }
-  /** Where the keys of the audit log's seals to come are kept. */
-  readonly stateDirectory: string
-  readonly metricsSocket?: string | undefined
-  readonly log: Logger
-  /** Milliseconds since 1970. */
-  readonly now: () => number
 }
 
 /** Answers the Engine until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start. */

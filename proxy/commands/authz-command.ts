@@ -1,7 +1,5 @@
 // `postern-proxy authz`: its arguments, and what they stand for.
-import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
-import { pino } from 'pino'
 import { loadPluginPolicy } from '../authz/load-plugin-policy.ts'
 import { runPlugin } from '../authz/run-plugin.ts'
 import { parseUnixAddress } from '../listen-address.ts'
@@ -15,6 +13,7 @@ import {
   metricsOption,
   userOption,
 } from './options.ts'
+import { readRunOptions } from './run-options.ts'
 
 /** Where the Engine looks for a plugin called postern. */
 const SOCKET = '/run/docker/plugins/postern.sock'
@@ -40,15 +39,10 @@ export function authzCommand(): Command {
       const policyFile = given ?? process.env.POSTERN_AUTHZ ?? ''
       if (policyFile === '') command.error('error: name a POLICY, as an argument or in POSTERN_AUTHZ')
       await runPlugin({
+        ...readRunOptions(options),
         policy: await loadPluginPolicy(policyFile),
         policyFile,
         socketPath: options.listen,
-        engineSocket: options.engine,
-        auditLog: { file: options.audit, maxBytes: options.auditMaxSize, maxFiles: options.auditMaxFiles },
-        stateDirectory: options.state ?? dirname(options.audit),
-        metricsSocket: options.metrics,
-        log: pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } }),
-        now: Date.now,
       })
     })
 }

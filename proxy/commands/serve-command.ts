@@ -1,7 +1,5 @@
 // `postern-proxy serve`: its arguments, and what they stand for.
-import { dirname } from 'node:path'
 import { Command, Option } from 'commander'
-import { pino } from 'pino'
 import { parseServing } from '../listen-address.ts'
 import { loadPolicy } from '../policy/load-policy.ts'
 import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
@@ -15,6 +13,7 @@ import {
   metricsOption,
   userOption,
 } from './options.ts'
+import { readRunOptions } from './run-options.ts'
 import { readTls, type TlsFlags, tlsOptions } from './tls-options.ts'
 
 type ServeFlags = CommonOptions & AuditFlags & TlsFlags & { readonly observe?: true }
@@ -46,17 +45,11 @@ export function serveCommand(): Command {
       const addresses = servings.map(({ address }) => address)
       const tls = await readTls(options, addresses, Date.now())
       const policies = await Promise.all(servings.map(({ policyFile }) => loadPolicy(policyFile)))
-      const log = pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } })
       await serve({
+        ...readRunOptions(options),
         clients: servings.map((serving, i) => ({ ...serving, policy: policies[i] as (typeof policies)[number] })),
         tls,
         observe: options.observe ?? argument(parseSwitch)(process.env.POSTERN_OBSERVE ?? ''),
-        engineSocket: options.engine,
-        auditLog: { file: options.audit, maxBytes: options.auditMaxSize, maxFiles: options.auditMaxFiles },
-        stateDirectory: options.state ?? dirname(options.audit),
-        metricsSocket: options.metrics,
-        log,
-        now: Date.now,
       })
     })
 }

@@ -20,12 +20,8 @@ import { watchPolicies } from './reload.ts'
 import { createServedClient } from './served-client.ts'
 import { createTls, type TlsOptions } from './tls.ts'
 
-export type ServeOptions = {
-  readonly clients: readonly { readonly policy: Policy; readonly policyFile: string; readonly address: Address }[]
-  /** For every client that is served over TCP; without it, TCP is for this machine alone. */
-  readonly tls?: Pick<TlsOptions, 'files' | 'material'> | undefined
-  /** What a policy refuses passes and is recorded, but for what amounts to root. */
-  readonly observe: boolean
+/** What a program of the proxy's runs with, whoever asks it. */
+export type RunOptions = {
   readonly engineSocket: string
   readonly auditLog: { readonly file: string; readonly maxBytes: number; readonly maxFiles: number }
   /** Where the keys of the audit log's seals to come are kept. */
@@ -34,6 +30,14 @@ export type ServeOptions = {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
+}
+
+export type ServeOptions = RunOptions & {
+  readonly clients: readonly { readonly policy: Policy; readonly policyFile: string; readonly address: Address }[]
+  /** For every client that is served over TCP; without it, TCP is for this machine alone. */
+  readonly tls?: Pick<TlsOptions, 'files' | 'material'> | undefined
+  /** What a policy refuses passes and is recorded, but for what amounts to root. */
+  readonly observe: boolean
 }
 
 /** In the state directory. */
