@@ -10,15 +10,16 @@ import type { Cidr } from '../probe/address.ts'
 import type { Control, ControlResult } from '../serve/control.ts'
 import type { Environment } from '../settings/environment.ts'
 import type { Memory } from '../state/memory.ts'
+import type { RuleStore } from '../state/rules.ts'
 import { createCircumstances } from './circumstances.ts'
 import type { Clock } from './clock.ts'
-import { type ContainerWatcher, createWatcher, type WatchedContainer, type WatchOptions } from './watch.ts'
+import { type ContainerWatcher, createWatcher, type WatchedContainer } from './watch.ts'
 
 export type HealerOptions = {
   readonly docker: Docker
   readonly clock: Clock
   readonly memory: Memory
-  readonly rules: WatchOptions['rules']
+  readonly rules: Pick<RuleStore, 'firing' | 'written'>
   readonly environment: Environment
   readonly log: Logger
   /** Called for everything that happens to a container, after it was logged. The container's watcher waits for it. */
@@ -30,7 +31,7 @@ export type HealerOptions = {
 }
 
 export type Healer = {
-  /** Runs until `signal` aborts and every watcher has come to rest. */
+  /** Runs until `signal` aborts, every watcher has come to rest, and what they know is written. */
   readonly run: (signal: AbortSignal) => Promise<void>
   readonly view: () => HealerView
   readonly control: Control
@@ -180,6 +181,7 @@ export function createHealer(options: HealerOptions): Healer {
         return done
       })
       await Promise.all(ending)
+      await options.rules.written()
     },
     control: {
       pause: (name, untilMs) => controlling(name, (watcher) => watcher.pause(untilMs)),

@@ -24,6 +24,8 @@ export type RuleStore = {
   readonly firing: (container: string) => readonly FiringRule[]
   /** Resolves once what changed is on the disk, or once it was said in the log that it is not. */
   readonly take: (alerts: readonly RuleAlert[]) => Promise<Omit<Taken, 'rules'>>
+  /** Resolves once nothing is left to write. */
+  readonly written: () => Promise<void>
 }
 
 const VERSION = 1
@@ -48,7 +50,7 @@ export async function openRules(directory: string, clock: Clock, log: Logger): P
   const stored = (await loadState(file, FORMAT, log))?.rules ?? []
   let rules: FiringRules = new Map(stored.map((rule) => [ruleKey(rule), fromStored(rule, clock)]))
   const content = () => ({ version: VERSION, rules: [...rules.values()].map((rule) => toStored(rule, clock)) })
-  const { saveSoon } = createStateWriter(file, content, log)
+  const { saveSoon, written } = createStateWriter(file, content, log)
 
   const forget = () => {
     const old = forgotten(rules, clock.monotonicMs())
@@ -80,6 +82,7 @@ export async function openRules(directory: string, clock: Clock, log: Logger): P
       if (taken.began.length + taken.renewed.length + taken.ended.length > 0) await saveSoon()
       return taken
     },
+    written,
   }
 }
 

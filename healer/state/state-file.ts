@@ -37,6 +37,8 @@ export type StateWriter = {
   readonly save: () => Promise<void>
   /** Many changes in one turn make one write. Resolves once it is on the disk, or once it was said in the log that it is not. */
   readonly saveSoon: () => Promise<void>
+  /** Resolves once nothing is left of what was to be saved soon. */
+  readonly written: () => Promise<void>
 }
 
 /** `content`: what the file is to hold, asked at each write. */
@@ -54,7 +56,7 @@ export function createStateWriter(file: string, content: () => object, log: Logg
     })
     return queued
   }
-  return { save, saveSoon }
+  return { save, saveSoon, written: () => queued ?? writing }
 }
 
 /** `undefined`: it is no JSON. */

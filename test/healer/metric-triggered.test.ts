@@ -1,4 +1,6 @@
 // Healing by a metric: an alert that fires for a container counts as failing although its probe succeeds, and is healed as any failure is.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createBench, startServer } from './support/bench.ts'
 
@@ -169,4 +171,14 @@ await t.test('an alert that nobody repeats for 12 h counts no more', async (t) =
   bench.clock.leap(12 * 3_600_000)
   await bench.clock.advance(60_000)
   t.equal(state()?.health, 'healthy')
+})
+
+await t.test('what is forgotten is written before the healer ends', async (t) => {
+  const directory = t.testdir()
+  const { bench } = await start(t, { DRY_RUN: 'true' }, directory)
+  await bench.rules().take([FIRES])
+  bench.clock.leap(12 * 3_600_000)
+  t.same(bench.rules().firing('web'), [])
+  await bench.stop()
+  t.match(JSON.parse(readFileSync(join(directory, 'rules.json'), 'utf8')), { rules: [] })
 })
