@@ -9,7 +9,9 @@ import { addApi } from './api/routes.ts'
 import { addControl, type ControlOptions } from './control.ts'
 import { createGuard, type GuardOptions } from './guard.ts'
 import type { HealerMetrics } from './metrics.ts'
-import { renderPage } from './page.ts'
+import { createPartsMaker } from './page/make-parts.ts'
+import { addPage } from './page/routes.ts'
+import { createTold } from './page/told.ts'
 import type { ReadProxyMetrics } from './proxy-metrics.ts'
 
 export type AppOptions = {
@@ -27,18 +29,23 @@ export type AppOptions = {
   readonly control?: (GuardOptions & Pick<ControlOptions, 'control'> & Pick<AlertmanagerHookOptions, 'rules'>) | undefined
 }
 
+const NO_ALERTS = (): AlertView => ({ incidents: [], outbox: [] })
+
 export function createApp({ view, metrics, proxyMetrics, alerts, maxLoopAgeMs, control, clock = systemClock }: AppOptions): Hono {
   const app = new Hono()
   app.use(async (context, next) => {
     await next()
-    context.header(
-      'content-security-policy',
-      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    )
+    // The page has a policy of its own; of nothing else here is anything ever run or shown as one.
+    if (!context.res.headers.has('content-security-policy'))
+      context.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
     context.header('x-content-type-options', 'nosniff')
+    context.header('referrer-policy', 'no-referrer')
+    context.header('cross-origin-resource-policy', 'same-origin')
     context.header('cache-control', 'no-store')
   })
-  app.get('/', (context) => context.html(renderPage(view())))
+  const told = createTold({ view, clock, proxyMetrics, alerts: alerts ?? NO_ALERTS })
+  const makeParts = createPartsMaker()
+  addPage(app, { clock, makeParts: async () => makeParts(await told()) })
   addApi(app, { view, clock, proxyMetrics, incidents: () => alerts?.().incidents ?? [] })
   app.get('/metrics', async (context) => {
     const proxy = proxyMetrics && { text: await proxyMetrics() }

@@ -31,6 +31,11 @@ export function looksOfEach(containers: number): number {
   return Math.min(MAX_LOOKS, Math.max(1, Math.floor(MAX_LOOKS_SHOWN / Math.max(1, containers))))
 }
 
+/** By code points, the same on every host. */
+export function byName(containers: readonly WatchedContainer[]): readonly WatchedContainer[] {
+  return [...containers].sort(({ summary: { name: a } }, { summary: { name: b } }) => (a < b ? -1 : Number(a > b)))
+}
+
 export function showContainer(watched: WatchedContainer, { clock, incident, looks }: Showing): ContainerAnswer {
   const { summary, state, probe, chosen, problems, last, pausedUntilMs, rules, history, nextLookMs } = watched
   return {

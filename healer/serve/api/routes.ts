@@ -5,7 +5,7 @@ import { type Incident, openIncidents } from '../../alert/incidents.ts'
 import type { HealerView } from '../../loop/healer.ts'
 import { refuse } from '../guard.ts'
 import type { ReadProxyMetrics } from '../proxy-metrics.ts'
-import { looksOfEach, showContainer, type Times } from './containers.ts'
+import { byName, looksOfEach, showContainer, type Times } from './containers.ts'
 import { showIncident } from './incidents.ts'
 import { renderOpenApi } from './openapi.ts'
 import { showProxy } from './proxy.ts'
@@ -23,9 +23,8 @@ export type ApiOptions = {
 /** Adds the routes to `app`. */
 export function addApi(app: Hono, { view, clock, proxyMetrics, incidents }: ApiOptions): void {
   const description = renderOpenApi()
-  const byName = () => [...view().containers].sort((a, b) => compare(a.summary.name, b.summary.name))
   app.get('/api/containers', (context) => {
-    const containers = byName()
+    const containers = byName(view().containers)
     const looks = looksOfEach(containers.length)
     const open = openIncidents(incidents())
     const answer: ContainerAnswer[] = containers.map((each) =>
@@ -35,7 +34,7 @@ export function addApi(app: Hono, { view, clock, proxyMetrics, incidents }: ApiO
   })
   app.get('/api/containers/:name', (context) => {
     const name = context.req.param('name')
-    const found = byName().find(({ summary }) => summary.name === name)
+    const found = view().containers.find(({ summary }) => summary.name === name)
     if (!found) return refuse(context, 404, 'no container of that name is watched; /api/containers has those that are')
     const answer: ContainerAnswer = showContainer(found, {
       ...{ clock, looks: looksOfEach(1) },
@@ -53,6 +52,3 @@ export function addApi(app: Hono, { view, clock, proxyMetrics, incidents }: ApiO
   })
   app.get('/api/openapi.json', (context) => context.body(description, 200, { 'content-type': 'application/json' }))
 }
-
-/** By code points, the same on every host. */
-const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b))

@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import type { Docker } from '../../../healer/docker/docker.ts'
 import type { Happening } from '../../../healer/health/happening.ts'
-import { createHealer, type Healer } from '../../../healer/loop/healer.ts'
+import { createHealer, type Healer, type HealerOptions } from '../../../healer/loop/healer.ts'
 import { readEnvironment } from '../../../healer/settings/environment.ts'
 import { openMemory } from '../../../healer/state/memory.ts'
 import { openRules, type RuleStore } from '../../../healer/state/rules.ts'
@@ -50,6 +50,8 @@ export type Bench = {
   /** The kinds of what happened to the container `name`, in order. */
   readonly kinds: (name: string) => string[]
   readonly log: string[]
+  /** Hears of what happens, beside `happenings`. */
+  hear: HealerOptions['onHappening'] | undefined
   /** The alerts that fire, of the healer that was started. */
   readonly rules: () => RuleStore
   /** Starts it and waits until the loop and `watched` watchers have come to rest. */
@@ -76,7 +78,8 @@ export function createBench(
     await running
   }
   t.teardown(stop)
-  return {
+  const bench: Bench = {
+    hear: undefined,
     clock,
     docker,
     happenings,
@@ -96,8 +99,9 @@ export function createBench(
         rules,
         environment: readEnvironment({ START_PERIOD: '0', ...env }),
         log: logger,
-        async onHappening({ name }, happening) {
-          happenings.push({ name, happening })
+        async onHappening(container, happening, state) {
+          happenings.push({ name: container.name, happening })
+          await bench.hear?.(container, happening, state)
         },
         ownCidrs: () => ['127.0.0.1/8'],
       })
@@ -107,4 +111,5 @@ export function createBench(
     },
     stop,
   }
+  return bench
 }
