@@ -2,20 +2,20 @@
 // The command line of postern-healer. Reads the environment, and nothing else does.
 import { isIPv6 } from 'node:net'
 import { Command } from 'commander'
-import { pino } from 'pino'
 import { request } from 'undici'
 import { deliver } from './alert/deliver.ts'
 import { loadReceivers } from './alert/load-receivers.ts'
-import { renderTested, testReceivers } from './alert/test-alert.ts'
+import { renderTested, TESTED_VERDICTS, testReceivers } from './alert/test-alert.ts'
 import { check } from './check/check.ts'
 import { explainEnvironment } from './check/explain-settings.ts'
-import { renderCheck } from './check/render.ts'
+import { CHECK_VERDICTS, renderCheck } from './check/render.ts'
 import { connectDocker } from './docker/dockerode.ts'
 import { systemClock } from './loop/clock.ts'
 import { readOwnCidrs } from './loop/healer.ts'
 import { runProbe } from './probe/probes.ts'
 import { run } from './run.ts'
 import { EnvironmentError, readEnvironment } from './settings/environment.ts'
+import { createLog, paintVerdicts } from './terminal.ts'
 
 /** Exit codes: 1, something failed while running, or `check` found something wrong; 2, the command line or the environment is wrong. */
 const EXIT_FAILED = 1
@@ -23,16 +23,16 @@ const EXIT_USAGE = 2
 
 const program = new Command('postern-healer')
   .description('Probes containers that opted in, restarts what is ill through the proxy, and verifies that it recovered.')
-  .version('0.1.0')
-  .addHelpText('after', '\nIts settings are environment variables and container labels; docs/healer.md lists them all.')
+  .version('0.1.0', '-V, --version', 'print the version')
+  .addHelpText('afterAll', '\nIts settings are environment variables and container labels; docs/healer.md\nlists them all.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
 
 program
   .command('run')
   .description('watch and heal until SIGTERM or SIGINT')
   .action(async () => {
-    const log = pino({ timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } })
-    await run(readEnvironment(process.env), log)
+    const environment = readEnvironment(process.env)
+    await run(environment, createLog(environment.logFormat))
     // What has not finished within the bound is left: the Engine finishes a restart that is under way.
     setTimeout(() => process.exit(0), 500).unref()
   })
@@ -41,7 +41,7 @@ program
   .command('check')
   .description('say which containers opted in, how each is probed and what is wrong, and probe each once')
   .option('--no-probe', 'probe nothing')
-  .option('--json', 'as JSON')
+  .option('--json', 'print JSON, for programs')
   .action(async ({ probe, json }: { readonly probe: boolean; readonly json?: true }) => {
     const environment = readEnvironment(process.env)
     const report = await check({
@@ -53,18 +53,18 @@ program
       monotonicMs: systemClock.monotonicMs,
       runProbe: probe ? runProbe : undefined,
     })
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : renderCheck(report))
+    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : paintVerdicts(renderCheck(report), CHECK_VERDICTS))
     process.exitCode = report.ok ? 0 : EXIT_FAILED
   })
 
 program
   .command('test-alert')
   .description('send one alert to each receiver, and its end, and say what each answered')
-  .option('--json', 'as JSON')
+  .option('--json', 'print JSON, for programs')
   .action(async ({ json }: { readonly json?: true }) => {
     const receivers = loadReceivers(readEnvironment(process.env).alerting)
     const tested = await testReceivers(receivers, deliver, systemClock.wallMs())
-    process.stdout.write(json ? `${JSON.stringify(tested, null, 2)}\n` : renderTested(tested))
+    process.stdout.write(json ? `${JSON.stringify(tested, null, 2)}\n` : paintVerdicts(renderTested(tested), TESTED_VERDICTS))
     process.exitCode = tested.length > 0 && tested.every(({ outcome }) => outcome === 'delivered') ? 0 : EXIT_FAILED
   })
 

@@ -14,7 +14,10 @@ import { VERSION } from './version.ts'
 
 const program = new Command('postern-proxy')
   .description('A least-privilege proxy for the Docker Engine API: it lets through what a policy names, and nothing else.')
-  .version(VERSION)
+  .version(VERSION, '-V, --version', 'print the version')
+  // Each by its name alone, so that what it does has room beside it; its own help has its arguments.
+  .configureHelp({ subcommandTerm: (command) => command.name() })
+  .addHelpText('after', '\nEach command has a --help of its own; docs/proxy.md has the rest.')
 const commands = [serveCommand, authzCommand, checkCommand, explainCommand, suggestCommand, auditCommand, healthcheckCommand]
 for (const command of commands.map((create) => create())) program.addCommand(command)
 exitAsDocumented(program)

@@ -109,6 +109,15 @@ await t.test('the proxy’s commands, flags and their environment variables', as
   }
 })
 
+await t.test('no page of help is wider than a terminal', async (t) => {
+  const pages = [
+    ...['audit verify', 'audit report', ...commandsOf('proxy')].map((command) => help('proxy', ...(command ?? '').split(' '))),
+    ...commandsOf('healer').map((command) => help('healer', command ?? '')),
+    ...[help('proxy'), help('healer')],
+  ]
+  for (const line of pages.flatMap((page) => page.split('\n'))) t.ok(line.length <= 80, line)
+})
+
 await t.test('the flags of audit verify, and what it says', async (t) => {
   const page = readPage('audit.md')
   const flags = [...help('proxy', 'audit', 'verify').matchAll(/^ {2}(--[a-z-]+) </gm)].map((match) => match[1] ?? '')

@@ -1,4 +1,6 @@
 // `postern-healer test-alert`: one alert to each receiver, and its end, so that nothing stays open; and what each answered.
+
+import type { Verdicts } from '../terminal.ts'
 import type { Alert } from './alert.ts'
 import type { Deliver, Delivery } from './deliver.ts'
 import type { Receiver } from './receiver.ts'
@@ -36,6 +38,8 @@ function testAlert(nowMs: number, resolved: boolean): Alert {
     resolved,
   }
 }
+
+export const TESTED_VERDICTS: Verdicts = { good: /(?<=^\S+ +)told(?=: )/gm, bad: /(?<=^\S+ +)NOT told(?=: )/gm }
 
 /** For people; ends with a line feed. */
 export function renderTested(tested: readonly TestedReceiver[]): string {

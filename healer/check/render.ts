@@ -1,7 +1,14 @@
 // What `check` says, for a terminal. Nothing that a container's labels hold can move the cursor.
 import { renderDuration } from '../settings/duration.ts'
+import type { Verdicts } from '../terminal.ts'
 import type { CheckedContainer, CheckReport } from './check.ts'
 import type { Explained } from './explain-settings.ts'
+
+export const CHECK_VERDICTS: Verdicts = {
+  good: /(?<=^ {2}found: )success|^Nothing is wrong\.$/gm,
+  bad: /(?<=^ {2})wrong:|(?<=^ {2}found: )failure|^(?:One thing is|\d+ things are) wrong\.$|^Docker cannot be asked:/gm,
+  doubtful: /(?<=^ {2}found: )unknown|^Nobody is told:/gm,
+}
 
 /** Ends with a line feed. */
 export function renderCheck({ ok, settings, receivers, docker, containers }: CheckReport): string {

@@ -1,6 +1,7 @@
 // The healer's settings from the environment. Every variable is a row of one table; docs/healer.md is held to it by a test.
 import { readFileSync } from 'node:fs'
 import { asSecret, type Secret } from '../alert/secret.ts'
+import { LOG_FORMATS, type LogFormat } from '../terminal.ts'
 import {
   anyText,
   bearerToken,
@@ -10,6 +11,7 @@ import {
   filePath,
   httpPath,
   httpUrl,
+  oneOf,
   routingKey,
   truth,
   unixSocket,
@@ -55,6 +57,7 @@ export const VARIABLES = {
   HEALER_HOST: { kind: anyText },
   HEALER_TOKEN: { kind: bearerToken, secret: true },
   STATE_DIR: withDefault(anyText, '/var/lib/postern'),
+  LOG_FORMAT: withDefault(oneOf(...LOG_FORMATS), 'auto'),
 } as const satisfies Record<string, Variable<unknown>>
 
 export type Environment = {
@@ -76,6 +79,7 @@ export type Environment = {
   /** What control over HTTP takes; refused to everyone where it is `undefined`. */
   readonly token: string | undefined
   readonly stateDir: string
+  readonly logFormat: LogFormat
   readonly dockerHost: DockerHost
   /** The socket of the proxy's metrics; `undefined`: they are not passed on. */
   readonly proxyMetricsSocket: string | undefined
@@ -136,6 +140,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): Environment {
     host: optional('HEALER_HOST', V.HEALER_HOST),
     token: optional('HEALER_TOKEN', V.HEALER_TOKEN),
     stateDir: required('STATE_DIR', V.STATE_DIR),
+    logFormat: required('LOG_FORMAT', V.LOG_FORMAT),
     dockerHost: required('DOCKER_HOST', V.DOCKER_HOST),
     proxyMetricsSocket: optional('PROXY_METRICS', V.PROXY_METRICS),
     alerting: {

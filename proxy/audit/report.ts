@@ -1,4 +1,5 @@
 // The report on audit files: who asked for what, how often it passed, was refused or failed, and who was refused why. Pure.
+import type { Verdicts } from '../terminal.ts'
 import { asciiJson, printable } from './printable.ts'
 import type { AuditRecord, RecordedDecision, RecordedOutcome } from './read-records.ts'
 
@@ -119,6 +120,9 @@ export function renderReportJson(report: Report): string {
 
 /** A longer reason is cut, so that a row stays a row. */
 const MAX_REASON = 160
+
+/** Of `renderReport`. */
+export const REPORT_VERDICTS: Verdicts = { doubtful: /^refused, by rule:$/gm }
 
 /** For people: what passed and what did not, then who was refused what and why. Nothing in it moves a cursor. */
 export function renderReport({ rows, refusals, total }: Report): string {

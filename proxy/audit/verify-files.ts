@@ -1,4 +1,5 @@
 // The command `audit verify`: its files, its words, its exit code.
+import type { Verdicts } from '../terminal.ts'
 import { readRawLines } from './read-log.ts'
 import { type LocatedLine, type Verified, type VerifyOptions, verifyLog } from './verify.ts'
 
@@ -13,6 +14,13 @@ export async function verifyFiles(files: readonly string[], options: VerifyOptio
 
 async function* linesOf(files: readonly string[]): AsyncGenerator<LocatedLine> {
   for (const file of files) for await (const line of readRawLines(file)) yield { ...line, file }
+}
+
+/** Of `renderVerified`. */
+export const VERIFIED_VERDICTS: Verdicts = {
+  good: /(?<=^\d+ lines, .*)all sealed/gm,
+  bad: /^.*:\d+:(?= .*\n^before that: )/gm,
+  doubtful: /^note:|(?<=^\d+ lines, .*)the last \d+ not sealed yet/gm,
 }
 
 /** What a person is told. */

@@ -2,6 +2,7 @@
 import type { Policy } from '../policy/policy.ts'
 import { policyLines } from '../policy/policy-lines.ts'
 import type { Listed } from '../policy/target.ts'
+import type { Verdicts } from '../terminal.ts'
 import { hang } from './layout.ts'
 import { scopeWords } from './policy-words.ts'
 import { type InScope, reportScope } from './scope-report.ts'
@@ -37,6 +38,12 @@ export function checkPolicy(file: string, policy: Policy, text: string, containe
     warnings: findWarnings(policy, lineOf),
     ...(containers === undefined ? {} : { containers: reportScope(policy.scope, containers) }),
   }
+}
+
+/** Of `renderChecked`. */
+export const CHECKED_VERDICTS: Verdicts = {
+  good: /(?<=^[^\n]*: )valid(?=; (?:no|\d+) tests?\b)|^No warnings\.$|(?<=^ {2})in(?= )/gm,
+  doubtful: /^Warnings:$|(?<=^ {2})\S.*?:\d+:(?= [a-z-]+: )|(?<=^ {2})out(?= )/gm,
 }
 
 export function renderChecked(checked: Checked): string {

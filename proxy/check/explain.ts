@@ -8,6 +8,7 @@ import { matchesSelector, type Target } from '../policy/target.ts'
 import type { ApiRequest } from '../request/api-request.ts'
 import { type OperationId, operationOf } from '../request/catalogue.ts'
 import { readRequest } from '../request/read-request.ts'
+import type { Verdicts } from '../terminal.ts'
 import { hang } from './layout.ts'
 import { OPERATION_WORDS } from './operation-words.ts'
 import { budgetWords, scopeWords, selectorWords, showWords } from './policy-words.ts'
@@ -105,6 +106,9 @@ function shownWords(operation: OperationId, show: Show): string {
 }
 
 const INDENT = 12
+
+/** Of `renderExplained`. */
+export const EXPLAINED_VERDICTS: Verdicts = { good: /^allowed/g, bad: /^refused/g }
 
 export function renderExplained(file: string, explained: Explained): string {
   const { operation, container, scope = [] } = explained

@@ -1,12 +1,16 @@
 // `postern-proxy audit`: what can be asked of audit files.
 import { Command, Option } from 'commander'
 import type { VerifyOptions } from '../audit/verify.ts'
-import { renderVerified, verifyFiles } from '../audit/verify-files.ts'
+import { renderVerified, VERIFIED_VERDICTS, verifyFiles } from '../audit/verify-files.ts'
+import { paintVerdicts } from '../terminal.ts'
 import { argument, EXIT_FAILED, jsonOption } from './options.ts'
 import { reportCommand } from './report-command.ts'
 
 export function auditCommand(): Command {
-  return new Command('audit').description('look at audit logs').addCommand(verifyCommand()).addCommand(reportCommand())
+  return new Command('audit')
+    .description('verify audit logs, or sum them up')
+    .addCommand(verifyCommand())
+    .addCommand(reportCommand())
 }
 
 function verifyCommand(): Command {
@@ -20,7 +24,9 @@ function verifyCommand(): Command {
     .addOption(jsonOption())
     .action(async (files: string[], options: VerifyOptions & { readonly json?: true }) => {
       const verified = await verifyFiles(files, options)
-      process.stdout.write(options.json ? `${JSON.stringify(verified, null, 2)}\n` : renderVerified(verified))
+      process.stdout.write(
+        options.json ? `${JSON.stringify(verified, null, 2)}\n` : paintVerdicts(renderVerified(verified), VERIFIED_VERDICTS),
+      )
       process.exitCode = verified.problem ? EXIT_FAILED : 0
     })
 }

@@ -7,10 +7,14 @@ import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
 import {
   type AuditFlags,
   argument,
+  auditOption,
   auditOptions,
   type CommonOptions,
   engineOption,
+  type LogFlags,
+  logFormatOption,
   metricsOption,
+  requireOption,
   userOption,
 } from './options.ts'
 import { readRunOptions } from './run-options.ts'
@@ -29,11 +33,13 @@ export function authzCommand(): Command {
         .argParser(argument(parseUnixAddress)),
     )
     .addOption(engineOption())
+  requireOption(command, auditOption())
   for (const option of auditOptions()) command.addOption(option)
   return command
     .addOption(metricsOption())
+    .addOption(logFormatOption())
     .addOption(userOption())
-    .action(async (given: string | undefined, options: CommonOptions & AuditFlags & { readonly listen: string }) => {
+    .action(async (given: string | undefined, options: CommonOptions & AuditFlags & LogFlags & { readonly listen: string }) => {
       dropPrivileges(options.user, options.engine)
       assertUnprivileged()
       const policyFile = given ?? process.env.POSTERN_AUTHZ ?? ''

@@ -1,11 +1,12 @@
 // `postern-proxy check`: what a policy lets its client do at worst, in words. Changes nothing; asks an Engine only where one is named.
 import { Command, Option } from 'commander'
-import { type Checked, checkPolicy, renderChecked } from '../check/check.ts'
+import { CHECKED_VERDICTS, type Checked, checkPolicy, renderChecked } from '../check/check.ts'
 import { listAll } from '../engine/containers.ts'
 import { connectEngine } from '../engine/engine.ts'
 import { parseUnixAddress } from '../listen-address.ts'
 import { loadPolicySource, PolicyFileError, type PolicySource } from '../policy/load-policy.ts'
 import type { Listed } from '../policy/target.ts'
+import { paintVerdicts, type Verdicts } from '../terminal.ts'
 import { argument, EXIT_USAGE, jsonOption } from './options.ts'
 
 type CheckFlags = { readonly engine?: string; readonly json?: boolean }
@@ -15,7 +16,8 @@ Examples:
   postern-proxy check policies/healer.yaml
   postern-proxy check policies/healer.yaml --engine unix:///var/run/docker.sock
 
-Exit codes: 0, every policy is valid (there may be warnings); 1, the Engine could not be asked; 2, a policy is not valid.`
+Exit codes: 0, every policy is valid (there may be warnings); 1, the Engine
+could not be asked; 2, a policy is not valid.`
 
 export function checkCommand(): Command {
   return new Command('check')
@@ -38,6 +40,9 @@ export function checkCommand(): Command {
     })
 }
 
+/** What is wrong in a policy, and what is underlined of it. */
+export const INVALID_VERDICTS: Verdicts = { bad: /^.*?:\d+:\d+:|(?<=^ +\| +)\^+$/gm }
+
 type Invalid = { readonly file: string; readonly invalid: string }
 
 async function checkFile(file: string, containers: readonly Listed[] | undefined): Promise<Checked | Invalid> {
@@ -52,8 +57,8 @@ async function checkFile(file: string, containers: readonly Listed[] | undefined
 }
 
 function print(outcome: Checked | Invalid): void {
-  if ('invalid' in outcome) process.stderr.write(`${outcome.invalid}\n`)
-  else process.stdout.write(renderChecked(outcome))
+  if ('invalid' in outcome) process.stderr.write(`${paintVerdicts(outcome.invalid, INVALID_VERDICTS, process.stderr)}\n`)
+  else process.stdout.write(paintVerdicts(renderChecked(outcome), CHECKED_VERDICTS))
 }
 
 async function askEngine(socketPath: string): Promise<readonly Listed[]> {

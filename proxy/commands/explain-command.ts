@@ -1,10 +1,11 @@
 // `postern-proxy explain`: what would become of a request under a policy, and by which line of it. Asks no Engine and sends nothing.
 import { Command, Option } from 'commander'
-import { explain, renderExplained } from '../check/explain.ts'
+import { EXPLAINED_VERDICTS, explain, renderExplained } from '../check/explain.ts'
 import { readPolicySource } from '../policy/load-policy.ts'
 import { parseGiven } from '../policy/parse-policy.ts'
 import type { Given } from '../policy/policy.ts'
 import { policyLines } from '../policy/policy-lines.ts'
+import { paintVerdicts } from '../terminal.ts'
 import { argument, EXIT_FAILED, jsonOption } from './options.ts'
 
 type ExplainFlags = { readonly given?: Given; readonly json?: boolean }
@@ -12,10 +13,12 @@ type ExplainFlags = { readonly given?: Given; readonly json?: boolean }
 const EXAMPLES = `
 Examples:
   postern-proxy explain policies/healer.yaml GET /v1.45/containers/json
-  postern-proxy explain policies/healer.yaml POST '/containers/web/restart?t=10' --given '{labels: {monitored: "true"}}'
+  postern-proxy explain policies/healer.yaml POST '/containers/web/restart' \\
+    --given '{labels: {monitored: "true"}}'
 
-The container runs, has no labels and the name in the path, where --given does not say otherwise.
-Exit codes: 0, allowed; 1, refused; 2, the command line or the policy is wrong.`
+Where --given does not say otherwise, the container runs, has no labels, and has
+the name in the path. Exit codes: 0, allowed; 1, refused; 2, the command line or
+the policy is wrong.`
 
 export function explainCommand(): Command {
   return new Command('explain')
@@ -33,7 +36,11 @@ export function explainCommand(): Command {
     .action(async (file: string, method: string, target: string, { given = { labels: {} }, json }: ExplainFlags) => {
       const { policy, text } = await readPolicySource(file)
       const explained = explain(policy, policyLines(text), method, target, given)
-      process.stdout.write(json ? `${JSON.stringify({ file, ...explained }, null, 2)}\n` : renderExplained(file, explained))
+      process.stdout.write(
+        json
+          ? `${JSON.stringify({ file, ...explained }, null, 2)}\n`
+          : paintVerdicts(renderExplained(file, explained), EXPLAINED_VERDICTS),
+      )
       if (explained.verdict === 'deny') process.exitCode = EXIT_FAILED
     })
 }

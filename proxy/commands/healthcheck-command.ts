@@ -2,12 +2,11 @@
 import { Command } from 'commander'
 import { checkHealth } from '../healthcheck.ts'
 import { dropPrivileges } from '../privileges.ts'
-import { type CommonOptions, engineOption, metricsOption, userOption } from './options.ts'
+import { type CommonOptions, engineOption, metricsOption, requireOption, userOption } from './options.ts'
 
 export function healthcheckCommand(): Command {
-  return new Command('healthcheck')
-    .description('exit 0 if the running proxy answers and reaches the Engine')
-    .addOption(metricsOption().makeOptionMandatory())
+  const command = new Command('healthcheck').description('exit 0 if the running proxy answers and reaches the Engine')
+  return requireOption(command, metricsOption())
     .addOption(engineOption())
     .addOption(userOption())
     .action(async (options: CommonOptions & { readonly metrics: string }) => {

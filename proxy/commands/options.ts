@@ -1,8 +1,9 @@
 // What the commands have in common: options, exit codes, and how a wrong argument is told.
-import { InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../audit/audit-log.ts'
 import { parseMetricsAddress, parseUnixAddress } from '../listen-address.ts'
 import { parseUser, type User } from '../privileges.ts'
+import { LOG_FORMATS, type LogFormat } from '../terminal.ts'
 
 /** Something failed while running, or what was asked about does not hold. */
 export const EXIT_FAILED = 1
@@ -18,6 +19,14 @@ export function argument<T, Given = string>(parse: (given: Given) => T): (given:
       throw new InvalidArgumentError((error as Error).message)
     }
   }
+}
+
+/** Ends with 2 where `option` is not given. Commander's own check comes before that of unknown flags, and so before one that is misspelt. */
+export function requireOption(command: Command, option: Option): Command {
+  return command.addOption(option).hook('preAction', () => {
+    if (command.getOptionValue(option.attributeName()) !== undefined) return
+    command.error(`error: required option '${option.flags}' not specified; its variable ${option.envVar} is not set either`)
+  })
 }
 
 export type CommonOptions = { readonly engine: string; readonly user?: User; readonly metrics?: string }
@@ -43,9 +52,11 @@ export type AuditFlags = {
   readonly state?: string
 }
 
-/** Where what is decided is recorded. */
+export const auditOption = () =>
+  new Option('--audit <file>', 'the audit log, which is appended to; required').env('POSTERN_AUDIT')
+
+/** How what is decided is recorded. */
 export const auditOptions = (): readonly Option[] => [
-  new Option('--audit <file>', 'the audit log; it is appended to').env('POSTERN_AUDIT').makeOptionMandatory(),
   new Option('--audit-max-size <size>', 'begin another file when the audit log is longer')
     .env('POSTERN_AUDIT_MAX_SIZE')
     .default(DEFAULT_MAX_BYTES, '8m')
@@ -54,8 +65,19 @@ export const auditOptions = (): readonly Option[] => [
     .env('POSTERN_AUDIT_MAX_FILES')
     .default(DEFAULT_MAX_FILES)
     .argParser(argument(parseCount(2))),
-  new Option('--state <dir>', 'where the keys of the audit log’s seals are kept (default: beside the log)').env('POSTERN_STATE'),
+  new Option('--state <dir>', 'where the keys of the audit log’s seals are kept; beside the log, if not given').env(
+    'POSTERN_STATE',
+  ),
 ]
+
+export type LogFlags = { readonly logFormat: LogFormat }
+
+export const logFormatOption = () =>
+  new Option('--log-format <format>', 'how the log is written; auto is text on a terminal and JSON elsewhere')
+    .env('POSTERN_LOG_FORMAT')
+    .choices(LOG_FORMATS)
+    .default('auto')
+
 export const jsonOption = () => new Option('--json', 'print JSON, for programs')
 
 /** `8m`: bytes, in k, m or g as Docker has them for its logs. Throws a sentence that says what is wrong. */

@@ -7,16 +7,20 @@ import { serve } from '../serve/serve.ts'
 import {
   type AuditFlags,
   argument,
+  auditOption,
   auditOptions,
   type CommonOptions,
   engineOption,
+  type LogFlags,
+  logFormatOption,
   metricsOption,
+  requireOption,
   userOption,
 } from './options.ts'
 import { readRunOptions } from './run-options.ts'
 import { readTls, type TlsFlags, tlsOptions } from './tls-options.ts'
 
-type ServeFlags = CommonOptions & AuditFlags & TlsFlags & { readonly observe?: true }
+type ServeFlags = CommonOptions & AuditFlags & LogFlags & TlsFlags & { readonly observe?: true }
 
 export function serveCommand(): Command {
   const command = new Command('serve')
@@ -26,6 +30,7 @@ export function serveCommand(): Command {
       'a policy file and where to serve it, unix:///path or tcp://host:port (env: POSTERN_SERVE, separated by spaces)',
     )
     .addOption(engineOption())
+  requireOption(command, auditOption())
   for (const option of [...auditOptions(), ...tlsOptions()]) command.addOption(option)
   return command
     .addOption(metricsOption())
@@ -35,6 +40,7 @@ export function serveCommand(): Command {
         'let pass, and record, what policies refuse, but for what amounts to root (env: POSTERN_OBSERVE=true)',
       ),
     )
+    .addOption(logFormatOption())
     .addOption(userOption())
     .action(async (given: string[], options: ServeFlags) => {
       dropPrivileges(options.user, options.engine)

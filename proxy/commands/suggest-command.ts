@@ -29,13 +29,15 @@ export function suggestCommand(): Command {
     .addHelpText(
       'after',
       `
-To find out what a client needs, serve it for a while with --observe, and suggest a policy from what that recorded. Without
---refused and --root-equivalent, what was refused and what amounts to root is told in comments and not granted.
+To find out what a client needs, serve it for a while with --observe, and
+suggest a policy from what that recorded. Without --refused and
+--root-equivalent, what was refused and what amounts to root is told in comments
+and not granted.
 
 Examples:
-  $ postern-proxy suggest audit.jsonl > client.yaml
-  $ postern-proxy suggest --client traefik audit*.jsonl > traefik.yaml
-  $ postern-proxy suggest --tecnativa CONTAINERS=1 ALLOW_RESTARTS=1 > client.yaml`,
+  postern-proxy suggest audit.jsonl > client.yaml
+  postern-proxy suggest --client traefik audit*.jsonl > traefik.yaml
+  postern-proxy suggest --tecnativa CONTAINERS=1 ALLOW_RESTARTS=1 > client.yaml`,
     )
     .action(async (files: string[], options: SuggestOptions, command: Command) => {
       const { tecnativa } = options

@@ -10,7 +10,11 @@ const SERVING = `${HEALER_POLICY_FILE}@unix:///nowhere/x.sock`
 const wrong: readonly (readonly [what: string, args: readonly string[], says: RegExp])[] = [
   ['no command', [], /Usage: postern-proxy/],
   ['an unknown command', ['sreve'], /unknown command 'sreve'/],
-  ['no audit log', ['serve', SERVING], /required option '--audit <file>'/],
+  [
+    'no audit log',
+    ['serve', SERVING],
+    /required option '--audit <file>' not specified; its variable POSTERN_AUDIT is not set either/,
+  ],
   ['nothing to serve', ['serve', ...AUDIT], /name at least one POLICY@LISTEN, as an argument or in POSTERN_SERVE/],
   ['a policy without a socket', ['serve', 'healer.yaml', ...AUDIT], /“healer.yaml” is not POLICY@LISTEN/],
   [
@@ -20,6 +24,11 @@ const wrong: readonly (readonly [what: string, args: readonly string[], says: Re
   ],
   ['a user by name', ['serve', SERVING, ...AUDIT, '--user', 'nobody'], /“nobody” is not UID:GID/],
   ['an option that does not exist', ['serve', SERVING, ...AUDIT, '--allow-all'], /unknown option '--allow-all'/],
+  [
+    'a flag misspelt, and so not given',
+    ['serve', SERVING, '--audti', 'x'],
+    /unknown option '--audti'\n\(Did you mean --audit\?\)/,
+  ],
   ['a health check of nothing', ['healthcheck'], /required option '--metrics <address>'/],
 ]
 
