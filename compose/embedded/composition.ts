@@ -45,7 +45,8 @@ const STOP_TIMEOUT_MS = 3000
 
 /** Starts it; `dist/` must have been built. Throws `StartError`. */
 export async function startComposition({ env, onLine }: CompositionOptions): Promise<Composition> {
-  const project = readProject(join(ROOT, 'compose/compose.yaml'), env)
+  // What the services write is read here, so it is JSON whatever a person would like.
+  const project = readProject(join(ROOT, 'compose/compose.yaml'), { ...env, LOG_FORMAT: 'json' })
   for (const { name, port } of project.services) if (port) await refuseTakenPort(name, port)
 
   const directory = mkdtempSync(join(tmpdir(), 'postern-'))

@@ -2,8 +2,7 @@
 import '../build.ts'
 import { StartError, startComposition } from './composition.ts'
 import { readLogLine } from './log-line.ts'
-
-const out = (text: string) => process.stdout.write(`${text}\n`)
+import { createStartScreen, type StartScreen } from './start-screen.ts'
 
 /** Resolves at a signal, or when who started this (npm, a shell) is there no more. */
 function askedToStop(): Promise<void> {
@@ -14,38 +13,22 @@ function askedToStop(): Promise<void> {
   })
 }
 
-async function main(): Promise<void> {
+async function main(screen: StartScreen): Promise<void> {
   const asked = askedToStop()
   const composition = await startComposition({
     env: process.env,
-    onLine(service, line) {
-      const { time, message } = readLogLine(line)
-      out(`${time}  ${service.padEnd(10)}  ${message}`)
-    },
+    onLine: (service, line) => screen.line(service, readLogLine(line)),
   })
-  const { urls, notRun } = composition
-  out(
-    [
-      '',
-      'Postern on the embedded engine: for trying and testing, without Docker. Nothing is confined here.',
-      '',
-      `  sample app   ${urls['sample-app']}`,
-      `  status       ${urls.healer}`,
-      '',
-      `Not run, for they take Docker: ${notRun.join(', ')}.`,
-      '',
-      `Next, in another terminal:  curl -X POST ${urls['sample-app']?.replace('http://', '')}/break`,
-      'and watch it being healed below. Also ?mode=hang, slow, stubborn, crash or requests. Ctrl-C stops it all.',
-      '',
-    ].join('\n'),
-  )
+  screen.started(composition)
   await asked
-  out('stopping')
+  screen.stopping()
   await composition.stop()
-  out('stopped: no process and no socket is left')
+  screen.end('stopped: no process and no socket is left')
 }
 
-main().catch((error: unknown) => {
+const screen = createStartScreen(process.stdout, process.env)
+main(screen).catch((error: unknown) => {
+  screen.end()
   process.stderr.write(error instanceof StartError ? `${error.message}\n` : `${(error as Error).stack}\n`)
   process.exitCode = 1
 })

@@ -12,7 +12,7 @@ export type OnTerminal = { readonly child: ChildProcess; readonly output: () => 
 
 /** Runs a command of the shell on a terminal of 80 columns and 24 rows, with nothing of this process's environment but PATH. */
 export function startOnTerminal(command: string, env: Readonly<Record<string, string>> = {}): OnTerminal {
-  const child = spawn('script', ['--quiet', '--return', '--command', `stty cols 80 rows 24; ${command}`, '/dev/null'], {
+  const child = spawn('script', ['--quiet', '--return', '--command', `stty cols 80 rows 24; exec ${command}`, '/dev/null'], {
     env: { PATH: process.env.PATH, TERM: 'xterm-256color', SHELL: '/bin/sh', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
