@@ -38,9 +38,16 @@ export function createLiveRegion(terminal: Terminal, draw: (columns: number, row
       .slice(0, Math.max(0, rows - 2))
       .map((line) => cut(line, columns - 1))
     drawn = lines.map(widthOf)
-    const ended = (line: Line) => `${paint(line, terminal)}${ERASE_TO_END_OF_LINE}\n`
     terminal.write(
-      [above > 0 ? `\r\x1b[${above}A` : '\r', ...printed.map(ended), NO_WRAP, ...lines.map(ended), WRAP, ERASE_BELOW].join(''),
+      [
+        above > 0 ? `\r\x1b[${above}A` : '\r',
+        // Before it, for erasing after a line that fills its row would take the last character.
+        ...printed.map((line) => `${ERASE_BELOW}${paint(line, terminal)}\n`),
+        NO_WRAP,
+        ...lines.map((line) => `${paint(line, terminal)}${ERASE_TO_END_OF_LINE}\n`),
+        WRAP,
+        ERASE_BELOW,
+      ].join(''),
     )
   }
   const refresh = () => write([])

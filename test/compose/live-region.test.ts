@@ -18,6 +18,8 @@ await t.test('what is printed stays and scrolls by above the region, which is th
   t.same(await terminal.rows(), [...printed, 'region', 'drawn 30'])
   region.print([['x'.repeat(100)]])
   t.same((await terminal.rows()).slice(-5), ['x'.repeat(40), 'x'.repeat(40), 'x'.repeat(20), 'region', 'drawn 30'])
+  region.print([['y'.repeat(40)]])
+  t.same((await terminal.rows()).slice(-3), ['y'.repeat(40), 'region', 'drawn 30'])
   region.end()
   t.ok(await terminal.isAsFound())
 })

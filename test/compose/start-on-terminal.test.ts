@@ -22,7 +22,10 @@ await t.test(
     await said('● healthy')
     const running = createFakeTerminal()
     running.stream.write(all.output())
-    t.match((await running.rows()).join('\n'), /\n ● healthy {3}sample-app {2}•+ +(next probe in \d+ s|probing now)\n {25}answered 200\n/)
+    t.match(
+      (await running.rows()).join('\n'),
+      /\n ● healthy {3}sample-app {2}•+ +(next probe in \d+ s|probing now)\n {25}answered 200\n/,
+    )
     all.child.stdin?.write('\x03')
     t.equal(await all.ended, 0)
     const ended = createFakeTerminal()
