@@ -41,7 +41,7 @@ export function createLiveRegion(terminal: Terminal, draw: (columns: number, row
     terminal.write(
       [
         above > 0 ? `\r\x1b[${above}A` : '\r',
-        // Before it, for erasing after a line that fills its row would take the last character.
+        // Before it: after a line that fills its row, many terminals would erase the last character.
         ...printed.map((line) => `${ERASE_BELOW}${paint(line, terminal)}\n`),
         NO_WRAP,
         ...lines.map((line) => `${paint(line, terminal)}${ERASE_TO_END_OF_LINE}\n`),

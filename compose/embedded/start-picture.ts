@@ -113,10 +113,10 @@ function drawFooter({ urls = {} }: Seen): readonly Line[] {
   const head = (text: string): Line[number] => [` ${text}`.padEnd(HEALTH_WIDTH), 'dim']
   return [
     [head('sample app'), [app]],
-    [head('status page'), [urls.healer ?? '']],
+    [head('status'), [urls.healer ?? '']],
     [head('break it'), [`curl -X POST ${app.replace('http://', '')}/break`, 'bold'], ['   in another terminal', 'dim']],
     [head(''), ['or with ?mode=hang, slow, stubborn, crash, requests; /fix mends it', 'dim']],
-    [head('stop it all'), ['Ctrl-C', 'bold'], ...drawLegend()],
+    [head('stop'), ['Ctrl-C', 'bold'], ...drawLegend()],
   ]
 }
 

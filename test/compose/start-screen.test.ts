@@ -68,10 +68,10 @@ await t.test(
       ' ● up        proxy       let through 22 requests, refused 1; restarts left: 4',
       '',
       ' sample app  http://localhost:8080',
-      ' status page http://localhost:8081',
+      ' status      http://localhost:8081',
       ' break it    curl -X POST localhost:8080/break   in another terminal',
       '             or with ?mode=hang, slow, stubborn, crash, requests; /fix mends it',
-      ' stop it all Ctrl-C   • passed   × failed   ? cannot tell   ↻ restarted',
+      ' stop        Ctrl-C   • passed   × failed   ? cannot tell   ↻ restarted',
     ])
     const tones = drawStart({ containers: [healed] }, NOW_MS, 80, 24).flat()
     for (const [text, tone] of [
