@@ -59,6 +59,7 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
       metrics.happened(container.name, happening)
       return notifier.happened(container, happening, state)
     },
+    onProbed: metrics.probed,
     onListed: (names) => void notifier.listed(names),
   })
   const app = createApp({

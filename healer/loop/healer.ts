@@ -24,6 +24,8 @@ export type HealerOptions = {
   readonly log: Logger
   /** Called for everything that happens to a container, after it was logged. The container's watcher waits for it. */
   readonly onHappening: (container: ContainerSummary, happening: Happening, state: HealthState) => Promise<void>
+  /** Called for each probe over the network that found something out: how long it took. */
+  readonly onProbed?: (name: string, durationMs: number) => void
   /** Called with the names of all containers that opted in, each time that they were listed. */
   readonly onListed?: (names: readonly string[]) => void
   /** The healer's own interfaces; tests pass others. */

@@ -58,6 +58,8 @@ export type WatchOptions = {
   readonly refresh: () => Promise<void>
   /** Resolves once whoever is to know of it will, whatever becomes of the healer. */
   readonly report: (name: string, happening: Happening, state: HealthState) => Promise<void>
+  /** Called for each probe that asked the container itself and was answered, rightly or wrongly, or in vain: how long it took. */
+  readonly onProbed?: (name: string, durationMs: number) => void
   /** Called after every look. */
   readonly publish: (watched: WatchedContainer) => void
   /** Why its surroundings forbid a restart at this moment. */
@@ -189,6 +191,8 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     const result = wasHeldUp ? unknown(`the healer itself was held up for ${renderDuration(durationMs)}`) : found
     last = { ...result, atMs: clock.wallMs(), durationMs }
     probes = { ...probes, [result.result]: probes[result.result] + 1 }
+    // The Engine's verdict tells nothing of how fast the container answers.
+    if (chosen.kind !== 'docker' && result.result !== 'unknown') options.onProbed?.(container.name, durationMs)
     const nowMs = clock.monotonicMs()
     const overruling = overrule(firing(), state.run, nowMs, environment.hookGraceMs)
     const counted = (result.result === 'success' ? overruling : undefined) ?? result

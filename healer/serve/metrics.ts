@@ -1,5 +1,5 @@
 // The healer's metrics, under `postern_healer_`. Each is a row of the table in docs/healer.md; a test holds the two together.
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AlertView } from '../alert/notifier.ts'
 import type { AlertOutcome } from '../alert/sender.ts'
 import type { Happening } from '../health/happening.ts'
@@ -7,8 +7,9 @@ import type { HealerView } from '../loop/healer.ts'
 
 export type HealerMetrics = {
   readonly happened: (container: string, happening: Happening) => void
-  /** Sets the gauges from `view` and renders all, and after them the proxy's metrics, where those are passed on. */
+  readonly probed: (container: string, durationMs: number) => void
   readonly told: (receiver: string, outcome: AlertOutcome, alerts: number) => void
+  /** Sets the gauges from `view` and renders all, and after them the proxy's metrics, where those are passed on. */
   readonly render: (view: HealerView, proxy?: PassedOn, told?: AlertView) => Promise<string>
   readonly contentType: string
 }
@@ -17,6 +18,7 @@ export type HealerMetrics = {
 export type PassedOn = { readonly text: string | undefined }
 
 const NOTHING_TOLD: AlertView = { incidents: [], outbox: [] }
+const OUTCOMES = ['restarted', 'failed'] as const
 const HEALTHS = ['starting', 'healthy', 'suspect', 'unhealthy', 'unknown'] as const
 
 export function createHealerMetrics(): HealerMetrics {
@@ -48,6 +50,13 @@ export function createHealerMetrics(): HealerMetrics {
     'container',
   ])
   const duration = gauge('postern_healer_probe_duration_seconds', 'Seconds that the last probe took.', ['container'])
+  const latency = new Histogram({
+    name: 'postern_healer_probe_seconds',
+    help: 'Seconds that probes over the network took, those that failed among them.',
+    labelNames: ['container'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  })
   const status = gauge('postern_healer_probe_http_status_code', 'Status of the last HTTP answer; absent where none came.', [
     'container',
   ])
@@ -86,15 +95,39 @@ export function createHealerMetrics(): HealerMetrics {
     [],
   )
 
+  /** The containers that have counters. */
+  const counted = new Set<string>()
+  /** From nothing on, so that Prometheus sees the first restart as one more; what is not watched any more is forgotten. */
+  const countThese = (watched: ReadonlySet<string>) => {
+    for (const container of counted) {
+      if (watched.has(container)) continue
+      for (const outcome of OUTCOMES) restarts.remove({ container, outcome })
+      recoveries.remove({ container })
+      latency.remove({ container })
+      counted.delete(container)
+    }
+    for (const container of watched) {
+      for (const outcome of OUTCOMES) restarts.inc({ container, outcome }, 0)
+      recoveries.inc({ container }, 0)
+      counted.add(container)
+    }
+  }
+
   return {
     happened(container, happening) {
+      counted.add(container)
       if (happening.kind === 'restarted') restarts.inc({ container, outcome: 'restarted' })
       if (happening.kind === 'restart-failed') restarts.inc({ container, outcome: 'failed' })
       if (happening.kind === 'recovered') recoveries.inc({ container })
     },
+    probed(container, durationMs) {
+      counted.add(container)
+      latency.observe({ container }, durationMs / 1000)
+    },
     told: (receiver, outcome, count) => alerts.inc({ receiver, outcome }, count),
     async render(view, proxy, told = NOTHING_TOLD) {
       for (const metric of [health, held, success, duration, status, probes, problems, paused, rule]) metric.reset()
+      countThese(new Set(view.containers.map(({ summary }) => summary.name)))
       for (const { summary, state, problems: wrong, last, probes: counts, pausedUntilMs, rules } of view.containers) {
         const container = summary.name
         for (const { name } of rules) rule.set({ container, rule: name }, 1)

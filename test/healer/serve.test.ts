@@ -72,6 +72,38 @@ await t.test('metrics follow what happens', async (t) => {
   t.equal(await value('postern_healer_container_health{container="web",health="healthy"}'), 0)
 })
 
+await t.test('restarts and recoveries count from 0 on, and end with the container', async (t) => {
+  const { healer, metrics } = await startApp(t)
+  const text = () => metrics.render(healer.view())
+  for (const series of ['restarts_total{container="web",outcome="restarted"}', 'recoveries_total{container="web"}'])
+    t.ok((await text()).includes(`postern_healer_${series} 0\n`), series)
+  metrics.happened('web', { kind: 'recovered', restarts: 1, afterMs: 0, sinceFailureMs: 0 })
+  t.ok((await text()).includes('postern_healer_recoveries_total{container="web"} 1\n'))
+  metrics.probed('web', 5)
+  t.notMatch(await metrics.render({ ...healer.view(), containers: [] }), /container="web"/)
+})
+
+await t.test('how long probes took is a histogram, of those that asked the container itself', async (t) => {
+  const bench = createBench(t)
+  const [app, metrics] = [await startServer(t), createHealerMetrics()]
+  bench.docker.add('web', app.port)
+  bench.docker.add('db', undefined, { detail: { engineHealth: { status: 'healthy', failingStreak: 0 } } })
+  const healer = await bench.start()
+  await bench.clock.advance(15_000)
+  app.handler = (request) => request.socket.destroy()
+  await bench.clock.advance(15_000)
+  for (const { name, durationMs } of bench.probed) metrics.probed(name, durationMs)
+  const text = await metrics.render(healer.view())
+  t.match(text, /^postern_healer_probe_success\{container="db"\} 1$/m)
+  t.same(
+    text.match(/^postern_healer_probe_seconds_count.*$/gm),
+    [`postern_healer_probe_seconds_count{container="web"} ${bench.probed.length}`],
+    'the Engine’s verdict takes no time',
+  )
+  t.equal(bench.probed.length, 3, 'failures too')
+  t.match(text, `postern_healer_probe_seconds_bucket{le="10",container="web"} ${bench.probed.length}`)
+})
+
 await t.test('a container that has stopped has no probe in the metrics', async (t) => {
   const { get, bench } = await startApp(t)
   const [web] = bench.docker.containers.values()

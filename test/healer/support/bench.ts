@@ -47,6 +47,8 @@ export type Bench = {
   readonly clock: FakeClock
   readonly docker: FakeDocker
   readonly happenings: { readonly name: string; readonly happening: Happening }[]
+  /** Probes over the network that found something out. */
+  readonly probed: { readonly name: string; readonly durationMs: number }[]
   /** The kinds of what happened to the container `name`, in order. */
   readonly kinds: (name: string) => string[]
   readonly log: string[]
@@ -69,6 +71,7 @@ export function createBench(
   const clock = createFakeClock()
   const docker = createFakeDocker(clock)
   const happenings: Bench['happenings'][number][] = []
+  const probed: Bench['probed'][number][] = []
   const log: string[] = []
   const stopping = new AbortController()
   let running: Promise<void> = Promise.resolve()
@@ -83,6 +86,7 @@ export function createBench(
     clock,
     docker,
     happenings,
+    probed,
     kinds: (name) => happenings.filter((one) => one.name === name).map((one) => one.happening.kind),
     log,
     rules() {
@@ -103,6 +107,7 @@ export function createBench(
           happenings.push({ name: container.name, happening })
           await bench.hear?.(container, happening, state)
         },
+        onProbed: (name, durationMs) => void probed.push({ name, durationMs }),
         ownCidrs: () => ['127.0.0.1/8'],
       })
       running = healer.run(stopping.signal)
