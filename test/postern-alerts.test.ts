@@ -4,9 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'
 import { ALERT_NAME } from '../healer/alert/receiver.ts'
-import { NOT_RESTARTING } from '../healer/health/state.ts'
-import { REFUSAL_RULES } from '../proxy/request/refusal.ts'
-import { readPage, tableRows, words } from './support/pages.ts'
+import { readPage } from './support/pages.ts'
+import { groupedBy, labelsOf, metricsOf, VALUES } from './support/prometheus-queries.ts'
 
 type Rule = {
   readonly alert: string
@@ -22,34 +21,6 @@ const rules: readonly Rule[] = readYaml('prometheus/postern.yml').groups.flatMap
 const names = rules.map(({ alert }) => alert).sort()
 const runbook = readPage('runbook.md')
 
-/** What Prometheus itself puts on every sample. */
-const OF_TARGET = ['job', 'instance']
-/** The labels of each metric, by the tables that test/documentation.test.ts holds to the code. */
-const labelsOf = new Map(
-  ['healer.md', 'proxy.md'].flatMap((page) =>
-    tableRows(readPage(page), 'Metrics').map(
-      ([name, labels]) => [words(name)[0] ?? '', [...words(labels), ...OF_TARGET]] as const,
-    ),
-  ),
-)
-labelsOf.set('up', OF_TARGET)
-
-/** The values that a label can have, where they are few. */
-const VALUES: Readonly<Record<string, readonly string[]>> = {
-  health: ['starting', 'healthy', 'suspect', 'unhealthy', 'unknown'],
-  reason: NOT_RESTARTING,
-  rule: REFUSAL_RULES,
-  verdict: ['allow', 'deny', 'observe'],
-  job: ['healer'],
-}
-
-/** The metrics that `expr` asks for, each with what it selects by. */
-const metricsOf = (expr: string) =>
-  [...expr.matchAll(/\b(postern_\w+|up)\b(?:\{([^}]*)\})?/g)].map(([, metric = '', selector = '']) => ({
-    metric,
-    selected: [...selector.matchAll(/(\w+)\s*[=!]~?\s*"([^"]*)"/g)].map(([, label = '', values = '']) => ({ label, values })),
-  }))
-
 for (const { alert, expr, labels, annotations } of rules) {
   await t.test(`${alert} says how bad it is, what it means and where its page is`, async (t) => {
     t.match(alert, /^Postern[A-Z][A-Za-z]+$/)
@@ -63,20 +34,19 @@ for (const { alert, expr, labels, annotations } of rules) {
     const metrics = metricsOf(expr)
     t.ok(metrics.length > 0)
     for (const { metric, selected } of metrics) {
-      t.ok(labelsOf.has(metric), `${metric} is a metric`)
+      t.ok(labelsOf(metric), `${metric} is a metric`)
       for (const { label, values } of selected) {
-        t.ok(labelsOf.get(metric)?.includes(label), `${metric} has the label ${label}`)
+        t.ok(labelsOf(metric)?.includes(label), `${metric} has the label ${label}`)
         for (const value of values.split('|')) t.ok(VALUES[label]?.includes(value), `${label} can be ${value}`)
       }
     }
-    const all = new Set(metrics.flatMap(({ metric }) => labelsOf.get(metric) ?? []))
-    const grouped = [...expr.matchAll(/\b(?:by|on|ignoring|without) \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(', '))
+    const all = new Set(metrics.flatMap(({ metric }) => labelsOf(metric) ?? []))
     const said = [...JSON.stringify({ labels, annotations }).matchAll(/\$labels\.(\w+)/g)].map(([, label = '']) => label)
-    for (const label of [...grouped, ...said]) t.ok(all.has(label), `${label} is a label of its metrics`)
+    for (const label of [...groupedBy(expr), ...said]) t.ok(all.has(label), `${label} is a label of its metrics`)
   })
 
   await t.test(`${alert} gives the healer no container to restart`, async (t) => {
-    const mayHaveOne = metricsOf(expr).some(({ metric }) => labelsOf.get(metric)?.includes('container'))
+    const mayHaveOne = metricsOf(expr).some(({ metric }) => labelsOf(metric)?.includes('container'))
     t.equal(mayHaveOne ? labels.container : '', '', 'its label “container” is emptied')
   })
 }

@@ -18,7 +18,8 @@ export type HealerMetrics = {
 export type PassedOn = { readonly text: string | undefined }
 
 const NOTHING_TOLD: AlertView = { incidents: [], outbox: [] }
-const OUTCOMES = ['restarted', 'failed'] as const
+const RESTART_OUTCOMES = ['restarted', 'failed'] as const
+const ALERT_OUTCOMES: readonly AlertOutcome[] = ['delivered', 'failed', 'dropped']
 const HEALTHS = ['starting', 'healthy', 'suspect', 'unhealthy', 'unknown'] as const
 
 export function createHealerMetrics(): HealerMetrics {
@@ -101,13 +102,13 @@ export function createHealerMetrics(): HealerMetrics {
   const countThese = (watched: ReadonlySet<string>) => {
     for (const container of counted) {
       if (watched.has(container)) continue
-      for (const outcome of OUTCOMES) restarts.remove({ container, outcome })
+      for (const outcome of RESTART_OUTCOMES) restarts.remove({ container, outcome })
       recoveries.remove({ container })
       latency.remove({ container })
       counted.delete(container)
     }
     for (const container of watched) {
-      for (const outcome of OUTCOMES) restarts.inc({ container, outcome }, 0)
+      for (const outcome of RESTART_OUTCOMES) restarts.inc({ container, outcome }, 0)
       recoveries.inc({ container }, 0)
       counted.add(container)
     }
@@ -147,6 +148,7 @@ export function createHealerMetrics(): HealerMetrics {
       loopAge.set(view.loopAgeMs / 1000)
       incidents.set(told.incidents.filter(({ endedMs }) => endedMs === undefined).length)
       for (const { receiver, waiting: count, waitedMs } of told.outbox) {
+        for (const outcome of ALERT_OUTCOMES) alerts.inc({ receiver, outcome }, 0)
         waiting.set({ receiver }, count)
         oldest.set({ receiver }, waitedMs / 1000)
       }

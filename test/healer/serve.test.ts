@@ -72,13 +72,18 @@ await t.test('metrics follow what happens', async (t) => {
   t.equal(await value('postern_healer_container_health{container="web",health="healthy"}'), 0)
 })
 
-await t.test('restarts and recoveries count from 0 on, and end with the container', async (t) => {
+await t.test('restarts, recoveries and alerts count from 0 on, those of a container until it is watched no more', async (t) => {
   const { healer, metrics } = await startApp(t)
   const text = () => metrics.render(healer.view())
   for (const series of ['restarts_total{container="web",outcome="restarted"}', 'recoveries_total{container="web"}'])
     t.ok((await text()).includes(`postern_healer_${series} 0\n`), series)
   metrics.happened('web', { kind: 'recovered', restarts: 1, afterMs: 0, sinceFailureMs: 0 })
   t.ok((await text()).includes('postern_healer_recoveries_total{container="web"} 1\n'))
+  const told = { incidents: [], outbox: [{ receiver: 'slack', waiting: 0, waitedMs: 0 }] }
+  t.match(
+    await metrics.render(healer.view(), undefined, told),
+    'postern_healer_alerts_total{receiver="slack",outcome="delivered"} 0\n',
+  )
   metrics.probed('web', 5)
   t.notMatch(await metrics.render({ ...healer.view(), containers: [] }), /container="web"/)
 })
