@@ -34,7 +34,7 @@ const isAllWell: Row = {
       description:
         'From the first failure that counts until the container is well again. Steps and diagnosis are on the status page.',
       ...{ width: 4, steps: GOOD_AT_NONE },
-      expr: orZero(`sum(postern_healer_incidents_open{${OF_HEALER}})`),
+      expr: `sum(postern_healer_incidents_open{${OF_HEALER}})`,
     }),
     number({
       title: 'Restarts due, not made',
@@ -54,7 +54,7 @@ const isAllWell: Row = {
       title: 'Alerts of Postern’s own',
       description: 'Alerts that fire now. docs/runbook.md has a section for each: what it means, and what to do.',
       ...{ width: 4, steps: GOOD_AT_NONE },
-      expr: orZero('count(ALERTS{alertname=~"Postern.+", alertstate="firing"})'),
+      expr: 'count(ALERTS{alertname=~"Postern.+", alertstate="firing"}) or vector(0)',
     }),
     timeline({
       title: 'Links',
@@ -165,7 +165,7 @@ const whatIsHealed: Row = {
       title: 'Incidents',
       description: 'Incidents that are open. Those that stay open are what healing does not mend.',
       ...{ width: 12, unit: 'none', stepped: true },
-      queries: [{ expr: orZero(`sum(postern_healer_incidents_open{${OF_HEALER}})`), legend: 'open' }],
+      queries: [{ expr: `sum(postern_healer_incidents_open{${OF_HEALER}})`, legend: 'open' }],
     }),
   ],
 }

@@ -8,10 +8,12 @@ export const OF_HEALER = 'instance=~"$healer"'
 /** Of the containers that were chosen, too. */
 export const OF_CONTAINER = `${OF_HEALER}, container=~"$container"`
 
+/** Nought while there is a healer to say so: without one nothing is shown, rather than that all is well. */
+const NOUGHT = `0 * max(postern_healer_containers{${OF_HEALER}})`
 /** `expr`, or nought where it has no series. */
-export const orZero = (expr: string) => `${expr} or vector(0)`
+export const orZero = (expr: string) => `${expr} or ${NOUGHT}`
 /** `expr`, or nought for a `label` called “none”, where it has no series. */
-export const orNone = (label: string, expr: string) => `(${expr}) or on () label_replace(vector(0), "${label}", "none", "", "")`
+export const orNone = (label: string, expr: string) => `(${expr}) or on () label_replace(${NOUGHT}, "${label}", "none", "", "")`
 
 export const GOOD_AT_NONE: readonly Step[] = [['green'], ['red', 1]]
 /** For what is no fault, but something to know. */
