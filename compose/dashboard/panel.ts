@@ -1,5 +1,6 @@
 // The kinds of panel that the dashboard has, in Grafana's own JSON: each is a title, words for a person, queries and a look.
-// Holds no query; those are in container-rows.ts and postern-rows.ts. Source: Grafana's dashboard schema, version 39, which Grafana 11 and 12 both read.
+// Holds no query; those are in container-rows.ts and postern-rows.ts. Source: Grafana's dashboard schema, version 39, which Grafana 11 and
+// 12 both read, and the options of its panels; each leaves aside what it does not have.
 
 /** A question, and the panels that answer it. */
 export type Row = { readonly title: string; readonly panels: readonly Panel[] }
@@ -56,7 +57,7 @@ export function number(told: Told & { expr: string; height?: number; steps: read
       type: 'stat',
       options: {
         ...{ colorMode: 'value', graphMode: 'none', justifyMode: 'auto', orientation: 'auto', textMode: 'auto' },
-        reduceOptions: LAST,
+        ...{ wideLayout: true, showPercentChange: false, percentChangeColorMode: 'standard', reduceOptions: LAST },
       },
       defaults: { color: { mode: 'thresholds' }, decimals: 0, mappings: mappings(states), thresholds: thresholds(steps) },
     },
@@ -71,7 +72,7 @@ export function timeline(told: Told & Pick<Panel, 'height' | 'queries'> & { stat
     look: {
       type: 'state-timeline',
       options: {
-        ...{ alignValue: 'left', mergeValues: true, rowHeight: 0.8, showValue: 'auto', perPage: 20 },
+        ...{ alignValue: 'left', mergeValues: true, rowHeight: 0.8, showValue: 'auto' },
         ...{ legend: LEGEND, tooltip: { mode: 'single', sort: 'none' } },
       },
       defaults: {
