@@ -1,6 +1,8 @@
-// Builds what `bin` and the images run: each program as one file with the packages it uses and nothing else.
+// Builds what `bin` and the images run: each program as one file with the packages it uses and nothing else. Beside it, below
+// `dist/packages`, what those packages say of themselves: by that a scanner of the image knows them, and their licences stay with them.
 // Fails when a program holds another's code.
-import { mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 import writeFileAtomic from 'write-file-atomic'
 
@@ -38,4 +40,23 @@ for (const program of PROGRAMS) {
   // Each at once, for someone may be starting what was built before.
   mkdirSync('dist', { recursive: true })
   for (const { path, contents } of outputFiles) await writeFileAtomic(path, Buffer.from(contents))
+  const used = Object.entries(metafile.outputs[`dist/${program}.mjs`]?.inputs ?? {}).filter(
+    ([, { bytesInOutput }]) => bytesInOutput > 0,
+  )
+  copyPackages(
+    used.map(([input]) => input),
+    `dist/packages/${program}`,
+  )
+}
+
+/** For each package that one of `inputs` is of: its package.json and its licences, below `target`. */
+function copyPackages(inputs: readonly string[], target: string): void {
+  rmSync(target, { recursive: true, force: true })
+  const directories = new Set(inputs.flatMap((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []))
+  for (const directory of directories) {
+    const files = readdirSync(directory).filter((file) =>
+      /^(?:package\.json|(?:licen[cs]e|copying|notice)(?:[.-].*)?)$/i.test(file),
+    )
+    for (const file of files) cpSync(join(directory, file), join(target, directory.replace(/^node_modules\//, ''), file))
+  }
 }

@@ -176,13 +176,10 @@ function createPlace(directory: string, project: Project) {
       if (user && group !== undefined && mount.source === 'sockets') chownSync(sourceOf(mount), user.uid, group)
       if (mount.source === 'sockets') chmodSync(sourceOf(mount), 0o2750)
     }
-    const files = image.files.map(({ dist, path }) => {
-      const copy = join(directory, basename(path))
-      copyFileSync(join(ROOT, 'dist', dist), copy)
-      chmodSync(copy, 0o644)
-      return [path, copy] as const
-    })
-    const paths = [...files, ...mounts.map((mount) => [mount.target, sourceOf(mount)] as const)]
+    const program = join(directory, basename(image.program))
+    copyFileSync(join(ROOT, 'dist', basename(image.program)), program)
+    chmodSync(program, 0o644)
+    const paths = [[image.program, program] as const, ...mounts.map((mount) => [mount.target, sourceOf(mount)] as const)]
     const local = (text: string) =>
       paths.reduce(
         (replaced, [inImage, here]) =>

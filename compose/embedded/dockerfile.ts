@@ -9,8 +9,8 @@ export type Image = {
   /** `UID:GID`; absent for an image that starts as root. */
   readonly user: string | undefined
   readonly healthcheck: Healthcheck | undefined
-  /** Files that come out of the build: where they are in the image, by their path below `dist/`. */
-  readonly files: readonly { readonly dist: string; readonly path: string }[]
+  /** The program: its path in the image, where `/app` has what `dist/` has here. */
+  readonly program: string
 }
 
 export type Healthcheck = {
@@ -32,18 +32,18 @@ export function readImage(text: string, target: string): Image {
   const all = (name: string) => [...stage.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map((match) => match[1] ?? '')
   const exec = (name: string) => all(name).flatMap((json) => JSON.parse(json) as string[])
   const health = all('HEALTHCHECK')[0]
+  const command = [...exec('ENTRYPOINT'), ...exec('CMD')]
+  const program = command.find((word) => word.startsWith('/app/'))
+  if (program === undefined) throw new Error(`the Dockerfile’s stage ${target} starts nothing in /app`)
   return {
-    command: [...exec('ENTRYPOINT'), ...exec('CMD')],
+    command,
+    program,
     env: Object.fromEntries(
       all('ENV').flatMap((line) => [...line.matchAll(/(\S+?)=(\S+)/g)].map((match) => [match[1], match[2]])),
     ),
     tcpPorts: all('EXPOSE').map(Number),
     user: all('USER')[0],
     healthcheck: health === undefined ? undefined : readHealthcheck(health),
-    files: all('COPY --from=build').flatMap((line) => {
-      const match = /^\/src\/dist\/(\S+) (\S+)$/.exec(line)
-      return match ? [{ dist: match[1] ?? '', path: match[2] ?? '' }] : []
-    }),
   }
 }
 

@@ -1,6 +1,26 @@
 // The promises of confinement, read off the running containers. Fails when one is broken.
+import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { bringUp, docker, inspect } from './support/composition.ts'
+import { bringUp, docker, inspect, printFile, waitFor } from './support/composition.ts'
+import { configurationOf, filesOf } from './support/image.ts'
+
+/** The images, with what in each is not root's alone to write. */
+const IMAGES = [
+  {
+    name: 'proxy',
+    image: 'postern-proxy',
+    user: '',
+    own: [
+      'drwxr-s--- 10001/10000 /run/postern',
+      ...readdirSync('policies').flatMap((file) =>
+        file.endsWith('.yaml') ? [`drwxr-s--- 10001/10000 /run/postern/${file.replace('.yaml', '')}`] : [],
+      ),
+      'drwxr-x--- 10001/10001 /var/log/postern',
+    ],
+  },
+  { name: 'healer', image: 'postern-healer', user: '10002:10002', own: ['drwxr-x--- 10002/10002 /var/lib/postern'] },
+  { name: 'sample-app', image: 'postern-sample-app', user: '10003:10003', own: [] },
+] as const
 
 const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb', 'CapBnd']
 
@@ -52,7 +72,10 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
   }
 
   await t.test('proxy: is alone in its container, as its PID 1', async (t) => {
-    t.match(await inProxy('cat', '/proc/1/cmdline'), /^(?:\/usr\/local\/bin\/)?node\0(?:--[^\0]+\0)*\/app\/proxy\.mjs\0serve/)
+    t.match(
+      await inProxy(...printFile('/proc/1/cmdline')),
+      /^(?:\/usr\/local\/bin\/)?node\0(?:--[^\0]+\0)*\/app\/proxy\.mjs\0serve/,
+    )
     const script = `
       for (const id of fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name)))
         try { console.log(id, JSON.stringify(fs.readFileSync('/proc/' + id + '/cmdline', 'utf8'))) } catch {}`
@@ -67,7 +90,9 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
     const { NetworkSettings, HostConfig } = await inspect(proxy)
     t.same(Object.keys(NetworkSettings.Networks), ['none'])
     t.equal(HostConfig.NetworkMode, 'none')
-    const interfaces = (await inProxy('cat', '/proc/1/net/dev')).split('\n').flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? [])
+    const interfaces = (await inProxy(...printFile('/proc/1/net/dev')))
+      .split('\n')
+      .flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? [])
     t.same(interfaces, ['lo'])
   })
 
@@ -92,7 +117,7 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
       '/run/secrets/healer-token ro',
       '/var/lib/postern rw',
     ])
-    t.notMatch(await inHealer('cat', '/proc/1/mountinfo'), /docker\.sock/)
+    t.notMatch(await inHealer(...printFile('/proc/1/mountinfo')), /docker\.sock/)
   })
 
   await t.test('the socket between them is for the healer’s group, not for the world', async (t) => {
@@ -123,24 +148,42 @@ await t.test('the containers are confined as promised', { timeout: 180_000 }, as
     t.same(mounting.sort(), [proxy, healer].sort(), 'only these two mount it')
   })
 
-  await t.test('each image holds only its own program', async (t) => {
-    for (const [image, file] of [
-      ['postern-proxy', 'proxy.mjs'],
-      ['postern-healer', 'healer.mjs'],
-      ['postern-sample-app', 'sample-app.mjs'],
-    ] as const) {
-      const files = await docker(
-        'run',
-        '--rm',
-        '--network',
-        'none',
-        '--entrypoint',
-        'node',
-        image,
-        '-e',
-        "console.log(fs.readdirSync('/app').join())",
+  for (const { name, image, user, own } of IMAGES) {
+    await t.test(`${image}: Node, what it is linked with and the one program; no shell, no package manager`, async (t) => {
+      const files = await filesOf(image)
+      const programs = files.filter(({ path, mode }) => /^-.*x/.test(mode) && !/\.so[.\d]*$/.test(path))
+      t.same(
+        programs.map(({ path }) => path).sort(),
+        name === 'proxy' ? ['/usr/bin/setpriv', '/usr/local/bin/node'] : ['/usr/local/bin/node'],
       )
-      t.equal(files, `${file}\n`)
-    }
+      t.same(
+        files.filter(({ path }) => path.startsWith('/app/')).map(({ path }) => path),
+        [`/app/${name}.mjs`],
+      )
+      const odd = files.filter(({ mode }) => !/^(?:d|-..-..-..-|-rwxr-xr-x)/.test(mode))
+      t.same(odd, [], 'directories and plain files, none with the rights of another user')
+      const notRoots = files.filter(({ owner, mode }) => owner !== '0/0' || /^.{5}w|^.{8}w/.test(mode))
+      t.same(notRoots.map(({ path, owner, mode }) => `${mode} ${owner} ${path}`).sort(), own)
+    })
+
+    await t.test(`${image}: says what it is, starts as its user, and is checked without a shell`, async (t) => {
+      const { Labels, User, Healthcheck } = await configurationOf(image)
+      const { version, license } = JSON.parse(readFileSync('package.json', 'utf8'))
+      const label = (key: string) => Labels[`org.opencontainers.image.${key}`]
+      t.same([label('title'), label('version'), label('licenses')], [image, version, license])
+      for (const key of ['description', 'source', 'revision', 'documentation']) t.type(label(key), 'string', key)
+      t.equal(User, user)
+      t.same(Healthcheck.Test, ['CMD', 'node', `/app/${name}.mjs`, 'healthcheck'])
+      const container = name === 'sample-app' ? name : `postern-${name}-1`
+      await waitFor(`${name} to be healthy`, async () => (await inspect(container)).State.Health?.Status === 'healthy')
+    })
+  }
+
+  await t.test('what Node has no need of a system for: names, time zones and authorities', async (t) => {
+    const script = `
+      console.log(new Date(0).toLocaleString('en-GB', { timeZone: 'Asia/Tokyo' }))
+      console.log(require('tls').rootCertificates.length > 100)
+      require('dns').lookup('sample-app', (error, address) => console.log(error ?? address))`
+    t.match(await inHealer('node', '-e', script), /^01\/01\/1970, 09:00:00\ntrue\n\d+\.\d+\.\d+\.\d+\n$/)
   })
 })

@@ -2,7 +2,7 @@
 // healed with nobody's help, and the log verifies and tells of what was refused meanwhile.
 import { join } from 'node:path'
 import t from 'tap'
-import { type AuditLine, bringUp, inspect, waitFor } from './support/composition.ts'
+import { type AuditLine, bringUp, inspect, printFile, waitFor } from './support/composition.ts'
 
 const SMALL_DISK = `
 volumes:
@@ -20,6 +20,12 @@ const ask = (path) => new Promise((resolve, reject) => request({ socketPath, pat
   resolve(body)
 }).on('error', reject).end())
 void (async () => { for (const path of paths) console.log(await ask(path)) })()
+`
+
+/** Writes to the file until there is no room. */
+const FILL = `
+const file = fs.openSync(process.argv[1], 'w')
+try { for (;;) fs.writeSync(file, Buffer.alloc(4096)) } catch (error) { if (error.code !== 'ENOSPC') throw error }
 `
 
 const HEALER_SOCKET = '/run/postern/healer.sock'
@@ -48,7 +54,7 @@ await t.test('a full disk under the audit log', { timeout: 300_000 }, async (t) 
   const [app, before] = [await inspect('sample-app'), await inspect(proxy)]
   t.equal(await failures(), 0)
 
-  await inProxy('sh', '-c', `cat /dev/zero > ${FILLER} || true`)
+  await inProxy('node', '-e', FILL, FILLER)
   // The rest of the page that the log ends in has room for some lines still.
   const odd = Array.from({ length: 12 }, (_, i) => `/odd/${i}/${'x'.repeat(500)}`)
   await ask(HEALER_SOCKET, ...odd)
@@ -72,7 +78,7 @@ await t.test('a full disk under the audit log', { timeout: 300_000 }, async (t) 
   t.not(now?.lastProbe.at, probedBefore, 'and probed')
   t.equal((await inspect('sample-app')).State.StartedAt, app.State.StartedAt, 'and not restarted')
 
-  await inProxy('rm', FILLER)
+  await inProxy('node', '-e', 'fs.rmSync(process.argv[1])', FILLER)
   await stack.said('sample-app — recovered: healthy', since)
   const words = (await stack.healerLog()).slice(since).map(({ msg }) => msg)
   t.match(words.slice(3), [
@@ -84,7 +90,7 @@ await t.test('a full disk under the audit log', { timeout: 300_000 }, async (t) 
   t.equal((await inspect(proxy)).State.StartedAt, before.State.StartedAt, 'by the same proxy')
 
   const refused = await unwritable()
-  const lines = async () => (await inProxy('cat', LOG)).split('\n').flatMap(wholeLine)
+  const lines = async () => (await inProxy(...printFile(LOG))).split('\n').flatMap(wholeLine)
   const told = async (isMeant: (line: AuditLine) => boolean) =>
     (await lines()).filter(isMeant).reduce((total, { count }) => total + Number(count ?? 1), 0)
   const isRefused = ({ rule, verdict }: AuditLine) => rule === 'audit.unwritable' && verdict === 'deny'

@@ -27,7 +27,7 @@ await t.test('the shipped policy', { timeout: 180_000 }, async (t) => {
   const ask = async (...requests: readonly (readonly [string, string])[]) =>
     JSON.parse(await docker('exec', healer, 'node', '-e', CLIENT, JSON.stringify(requests))) as Answer[]
 
-  const image = ['--env', 'PASSWORD=hunter2', '--entrypoint', 'sleep', 'postern-sample-app', '600']
+  const image = ['--env', 'PASSWORD=hunter2', 'postern-sample-app']
   t.teardown(() => docker('rm', '--force', 'hidden', 'seen'))
   await docker('run', '--detach', '--name', 'hidden', ...image)
   await docker('run', '--detach', '--name', 'seen', '--label', 'autoheal=true', '--label', 'secret.label=x', ...image)

@@ -14,6 +14,9 @@ export async function run(command: string, args: readonly string[], env: NodeJS.
 
 export const docker = (...args: readonly string[]) => run('docker', args)
 
+/** What prints a file in a container of ours: their images have no `cat`. */
+export const printFile = (path: string) => ['node', '-e', 'process.stdout.write(fs.readFileSync(process.argv[1]))', path]
+
 export type LogLine = { readonly msg: string; readonly time: string; readonly level: string; readonly event?: string }
 export type AuditLine = Readonly<Record<string, unknown>> & { readonly target?: { readonly name: string; readonly id: string } }
 
@@ -72,7 +75,9 @@ export async function bringUp(
     compose,
     healerLog,
     audit: async () =>
-      parseLines<AuditLine>(await compose('exec', '-T', '--user', '10001:10001', 'proxy', 'cat', '/var/log/postern/audit.jsonl')),
+      parseLines<AuditLine>(
+        await compose('exec', '-T', '--user', '10001:10001', 'proxy', ...printFile('/var/log/postern/audit.jsonl')),
+      ),
     said: (words, since = 0) =>
       waitFor(`the healer to say “${words}”`, async () =>
         (await healerLog()).slice(since).find(({ msg }) => msg.includes(words)),
@@ -106,7 +111,12 @@ export async function inspect(name: string) {
   const [container] = JSON.parse(await docker('inspect', name)) as [
     {
       readonly Id: string
-      readonly State: { readonly Pid: number; readonly StartedAt: string; readonly Status: string }
+      readonly State: {
+        readonly Pid: number
+        readonly StartedAt: string
+        readonly Status: string
+        readonly Health?: { readonly Status: string }
+      }
       readonly RestartCount: number
       readonly Mounts: readonly {
         readonly Source: string
