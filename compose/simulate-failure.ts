@@ -25,7 +25,7 @@ async function main(): Promise<boolean> {
   say(`   ${before}`)
   if (before !== '200') {
     say(
-      `\nIt is not healthy to begin with. Is it running? Start it with \`npm start\`, or with \`docker compose -f compose/compose.yaml up\`.`,
+      `\nIt is not healthy to begin with. Is it running? Start it with \`npm start\`, or with \`docker compose -f compose/compose.yaml --profile demo up\`.`,
     )
     return false
   }

@@ -179,9 +179,10 @@ await t.test('the healer’s variables with their defaults', async (t) => {
 await t.test('the composition hands on every variable of the healer that is not the image’s own', async (t) => {
   const { services } = parse(readFileSync('compose/compose.yaml', 'utf8'), { merge: true })
   const own = ['DOCKER_HOST', 'PROXY_METRICS', 'HEALER_PORT', 'HEALER_HOST', 'STATE_DIR']
+  const files = Object.entries(VARIABLES).flatMap(([name, variable]) => ('secret' in variable ? [`${name}_FILE`] : []))
   t.same(
     Object.keys(services.healer.environment).sort(),
-    [...Object.keys(VARIABLES), 'HEALER_TOKEN_FILE'].filter((name) => !own.includes(name)).sort(),
+    [...Object.keys(VARIABLES), ...files].filter((name) => !own.includes(name)).sort(),
   )
 })
 

@@ -108,10 +108,11 @@ await t.test('with Slack the configuration is the same, and one route and one re
 })
 
 await t.test('the composition takes the configuration with Slack where its webhook is named, from that file', async (t) => {
-  const { command, volumes } = parse(readFileSync('compose/compose.yaml', 'utf8'), { merge: true }).services.alertmanager
+  const { services, secrets } = parse(readFileSync('compose/compose.yaml', 'utf8'), { merge: true })
+  const { command, secrets: mounted } = services.alertmanager
   t.ok(command.includes(`--config.file=/etc/alertmanager/alertmanager\${ALERTMANAGER_SLACK_FILE:+-with-slack}.yml`))
   const { receivers } = readYaml('alertmanager/alertmanager-with-slack.yml')
   const [slack] = receivers.flatMap(({ slack_configs: each = [] }) => each)
-  const mounted = volumes.find(({ target }: { target: string }) => target === slack.api_url_file)
-  t.equal(mounted?.source, `\${ALERTMANAGER_SLACK_FILE:-./alertmanager/no-token}`)
+  const { source } = mounted.find(({ target }: { target?: string }) => `/run/secrets/${target}` === slack.api_url_file)
+  t.equal(secrets[source].file, `\${ALERTMANAGER_SLACK_FILE:-/dev/null}`)
 })

@@ -122,6 +122,8 @@ await t.test(
       'security_opt',
       'pids_limit',
       'mem_limit',
+      'cpu_period',
+      'cpu_quota',
     ]
     for (const key of hardening) t.same(postern[key], proxy[key], key)
     t.same(

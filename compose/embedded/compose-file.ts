@@ -43,16 +43,27 @@ const serviceSchema = z.object({
   labels: z.record(z.string(), z.string()).default({}),
   environment: z.record(z.string(), z.string().nullable()).default({}),
   volumes: z.array(volumeSchema).default([]),
+  secrets: z.array(z.union([z.string(), z.object({ source: z.string(), target: z.string() })])).default([]),
   ports: z.array(z.string()).default([]),
   depends_on: z.union([z.array(z.string()), z.record(z.string(), z.unknown()).transform((map) => Object.keys(map))]).default([]),
   restart: z.enum(['no', 'unless-stopped']).default('no'),
   group_add: z.array(z.string()).default([]),
 })
-const projectSchema = z.object({ name: z.string(), services: z.record(z.string(), serviceSchema) })
+const projectSchema = z.object({
+  name: z.string(),
+  services: z.record(z.string(), serviceSchema),
+  secrets: z.record(z.string(), z.object({ file: z.string() })).default({}),
+})
 
 /** Reads `file` with the variables of `env`. Throws where it holds what this reader does not know. */
 export function readProject(file: string, env: Readonly<Record<string, string | undefined>>): Project {
-  const { name, services } = projectSchema.parse(parse(readFileSync(file, 'utf8'), { merge: true }))
+  const { name, services, secrets } = projectSchema.parse(parse(readFileSync(file, 'utf8'), { merge: true }))
+  const secretMounts = (given: z.infer<typeof serviceSchema>['secrets']) =>
+    given.map((secret): Mount => {
+      const { source, target } = typeof secret === 'string' ? { source: secret, target: secret } : secret
+      const path = interpolate(secrets[source]?.file ?? '', env)
+      return { source: resolve(dirname(file), path), target: `/run/secrets/${target}`, readOnly: true, kind: 'bind' }
+    })
   const built = Object.entries(services).flatMap(([service, given]) => {
     if (!given.build) return []
     const dockerfile = resolve(dirname(file), given.build.context, given.build.dockerfile)
@@ -65,10 +76,10 @@ export function readProject(file: string, env: Readonly<Record<string, string | 
         name: service,
         containerName: given.container_name ?? `${name}-${service}-1`,
         image,
-        imageName: given.image,
+        imageName: interpolate(given.image, env),
         labels: { ...given.labels, 'com.docker.compose.project': name, 'com.docker.compose.service': service },
         env: Object.fromEntries(variables.filter((entry): entry is [string, string] => entry[1] !== undefined)),
-        mounts: given.volumes.map((volume) => readMount(volume, dirname(file), env)),
+        mounts: [...given.volumes.map((volume) => readMount(volume, dirname(file), env)), ...secretMounts(given.secrets)],
         port: given.ports[0] === undefined ? undefined : readPort(given.ports[0], env),
         dependsOn: given.depends_on,
         restart: given.restart,

@@ -179,7 +179,9 @@ function createPlace(directory: string, project: Project) {
     const program = join(directory, basename(image.program))
     copyFileSync(join(ROOT, 'dist', basename(image.program)), program)
     chmodSync(program, 0o644)
-    const paths = [[image.program, program] as const, ...mounts.map((mount) => [mount.target, sourceOf(mount)] as const)]
+    const ofImage = [[image.program, program] as const, ['/policies', join(ROOT, 'policies')] as const]
+    // What is mounted hides what the image has there.
+    const paths = [...mounts.map((mount) => [mount.target, sourceOf(mount)] as const), ...ofImage]
     const local = (text: string) =>
       paths.reduce(
         (replaced, [inImage, here]) =>

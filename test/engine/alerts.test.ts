@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { bringUp, docker, waitFor } from './support/composition.ts'
+import { bringUp, docker, imageOf, waitFor } from './support/composition.ts'
 
 const SECRET = 'a-secret-for-this-test-alone'
 type Told = {
@@ -73,7 +73,7 @@ await t.test('people are told', { timeout: 390_000 }, async (t) => {
       extra_hosts: ['host.docker.internal:host-gateway'],
     },
     told: {
-      image: 'postern-sample-app',
+      image: imageOf('sample-app'),
       container_name: 'told',
       labels: { monitored: 'true', 'healer.path': '/health', 'healer.action': 'none' },
     },

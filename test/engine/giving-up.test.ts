@@ -3,12 +3,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { bringUp, docker, inspect, waitFor } from './support/composition.ts'
+import { bringUp, docker, imageOf, inspect, waitFor } from './support/composition.ts'
 
 const TOKEN = 'a-token-for-this-test-alone'
 
 const app = (name: string, labels: Readonly<Record<string, string>>) => ({
-  image: 'postern-sample-app',
+  image: imageOf('sample-app'),
   container_name: name,
   labels: { monitored: 'true', ...labels },
 })
@@ -90,7 +90,7 @@ await t.test('what no restart heals', { timeout: 390_000 }, async (t) => {
   await t.test('a container that was started with --rm is told of: a restart would remove it', async (t) => {
     const [network = ''] = Object.keys((await inspect('frozen')).NetworkSettings.Networks)
     const labels = ['--label', 'monitored=true', '--label', 'healer.path=/health']
-    await docker('run', '--rm', '--detach', '--name', 'fleeting', '--network', network, ...labels, 'postern-sample-app')
+    await docker('run', '--rm', '--detach', '--name', 'fleeting', '--network', network, ...labels, imageOf('sample-app'))
     t.teardown(() => docker('rm', '--force', 'fleeting'))
     await stack.said('fleeting — healthy')
     await docker('exec', 'fleeting', 'node', '-e', `fetch('http://127.0.0.1:8080/break', { method: 'POST' })`)

@@ -1,10 +1,12 @@
 // Healing by a metric, with the real Prometheus and Alertmanager: an error rate over 5 % heals the sample app, though its health check
 // says that all is well. Rules, route and token are the composition's own, with shorter times.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
+import { freePort } from '../support/free-port.ts'
 import { blocks, readPage } from '../support/pages.ts'
 import { bringUp, inspect, waitFor } from './support/composition.ts'
 
@@ -18,6 +20,16 @@ function withTimes(file: string, times: readonly (readonly [string, string])[]):
     readFileSync(`compose/${file}`, 'utf8'),
   )
 }
+
+/** What the composition asks in `service`'s container to see whether it is well, asked from here at `port`. */
+function healthCheck(service: string, port: number): readonly string[] {
+  const { services } = parse(readFileSync('compose/compose.yaml', 'utf8'), { merge: true })
+  const [form, ...command] = services[service].healthcheck.test as readonly string[]
+  if (form !== 'CMD') throw new Error(`${service} is checked by a shell`)
+  return command.map((word) => word.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`))
+}
+
+const toolsMissing = ['promtool', 'amtool'].filter((tool) => spawnSync(tool, ['--version']).error !== undefined)
 
 /** An override of the composition with configurations that act within seconds, and a file with the token. */
 function quickMonitoring(t: Test) {
@@ -51,7 +63,8 @@ function quickMonitoring(t: Test) {
   const [commands = ''] = blocks(readPage('healer.md'), 'sh').filter((block) => block.includes('HEALER_TOKEN_FILE='))
   const [make = '', up] = commands.split('\n')
   execFileSync('sh', ['-c', make], { cwd: directory })
-  if (up !== 'HEALER_TOKEN_FILE=$PWD/healer-token docker compose -f compose/compose.yaml up --detach') throw new Error(up)
+  const compose = 'docker compose -f compose/compose.yaml --profile demo --profile monitoring'
+  if (up !== `HEALER_TOKEN_FILE=$PWD/healer-token ${compose} up --detach`) throw new Error(up)
   return { override: join(directory, 'override.yaml'), HEALER_TOKEN_FILE: join(directory, 'healer-token') }
 }
 
@@ -86,6 +99,18 @@ await t.test('an error rate over 5 % heals a container whose health check succee
   }
   await waitFor('the rule to be evaluated', async () => (await rule())?.health === 'ok')
   t.equal((await rule())?.state, 'inactive')
+
+  const skip = toolsMissing.length > 0 && `PATH has no ${toolsMissing.join(' and no ')}`
+  await t.test('the health checks of Prometheus and Alertmanager pass, and fail where nobody answers', { skip }, async (t) => {
+    for (const service of ['prometheus', 'alertmanager'] as const) {
+      const [here, nowhere] = [stack.ports[service], await freePort()].map((port) => {
+        const [command = '', ...args] = healthCheck(service, port)
+        return spawnSync(command, args, { encoding: 'utf8' })
+      })
+      t.equal(here?.status, 0, service, { said: here?.stderr })
+      t.not(nowhere?.status, 0, service)
+    }
+  })
 
   await stack.app('POST', '/break?mode=requests')
   t.equal((await stack.app('GET', '/')).status, 500)

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { CATALOGUE } from '../../proxy/request/catalogue.ts'
 import { healerPolicy } from '../proxy/support/policies.ts'
-import { bringUp, docker, inspect } from './support/composition.ts'
+import { bringUp, docker, imageOf, inspect } from './support/composition.ts'
 
 type Answer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string }
 
@@ -27,7 +27,7 @@ await t.test('the shipped policy', { timeout: 180_000 }, async (t) => {
   const ask = async (...requests: readonly (readonly [string, string])[]) =>
     JSON.parse(await docker('exec', healer, 'node', '-e', CLIENT, JSON.stringify(requests))) as Answer[]
 
-  const image = ['--env', 'PASSWORD=hunter2', 'postern-sample-app']
+  const image = ['--env', 'PASSWORD=hunter2', imageOf('sample-app')]
   t.teardown(() => docker('rm', '--force', 'hidden', 'seen'))
   await docker('run', '--detach', '--name', 'hidden', ...image)
   await docker('run', '--detach', '--name', 'seen', '--label', 'autoheal=true', '--label', 'secret.label=x', ...image)

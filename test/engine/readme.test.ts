@@ -10,7 +10,8 @@ const execute = promisify(execFile)
 
 /** Services whose images are on this machine or are built here; the others would have to be pulled. */
 async function runnableServices(): Promise<readonly string[]> {
-  const { services } = JSON.parse(await docker('compose', '-f', 'compose/compose.yaml', 'config', '--format', 'json')) as {
+  const config = ['compose', '-f', 'compose/compose.yaml', '--profile', '*', 'config', '--format', 'json']
+  const { services } = JSON.parse(await docker(...config)) as {
     services: Record<string, { image: string; build?: unknown }>
   }
   const images = (await docker('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n')

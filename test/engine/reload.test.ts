@@ -10,14 +10,11 @@ const POLICY = readFileSync('policies/healer.yaml', 'utf8')
 const LOOK_ONLY = POLICY.slice(0, POLICY.indexOf('  ContainerRestart:'))
 
 await t.test('a policy that is edited', { timeout: 300_000 }, async (t) => {
-  const directory = t.testdir({ policies: { 'healer.yaml': POLICY }, 'override.yaml': '' })
-  const policies = join(directory, 'policies')
+  const policies = t.testdir({ 'healer.yaml': POLICY })
   const file = join(policies, 'healer.yaml')
   chmodSync(policies, 0o755)
   chmodSync(file, 0o644)
-  const mount = `{ type: bind, source: ${JSON.stringify(policies)}, target: /etc/postern, read_only: true }`
-  writeFileSync(join(directory, 'override.yaml'), `services:\n  proxy:\n    volumes:\n      - ${mount}\n`)
-  const stack = await bringUp(t, ['proxy', 'healer', 'sample-app'], {}, join(directory, 'override.yaml'))
+  const stack = await bringUp(t, ['proxy', 'healer', 'sample-app'], { POSTERN_POLICIES: policies })
   const proxy = (await stack.compose('ps', '-q', 'proxy')).trim()
   const before = await inspect(proxy)
   const metrics = async () => (await fetch(`http://127.0.0.1:${stack.ports.healer}/metrics`)).text()

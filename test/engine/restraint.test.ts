@@ -3,14 +3,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { bringUp, docker, inspect, waitFor } from './support/composition.ts'
+import { bringUp, docker, imageOf, inspect, waitFor } from './support/composition.ts'
 
 const TOKEN = 'a-token-for-this-test-alone'
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 /** A sample app more, with these labels. */
 const app = (name: string, labels: Readonly<Record<string, string>>, more: Readonly<Record<string, unknown>> = {}) => ({
-  image: 'postern-sample-app',
+  image: imageOf('sample-app'),
   container_name: name,
   labels: { monitored: 'true', 'healer.path': '/health', ...labels },
   // Recreated and removed by the test; never asked for from the host.

@@ -24,11 +24,11 @@ export const ON_EMBEDDED = [
 
 /** Run by test/engine/readme.test.ts. */
 export const ON_ENGINE = [
-  `${COMPOSE} up --build`,
+  `${COMPOSE} --profile demo --profile monitoring up --build`,
   `${COMPOSE} logs --follow healer`,
   `SLACK_WEBHOOK_URL=https://hooks.slack.com/services/T000/B000/XXXX ${COMPOSE} up --detach healer`,
   `DRY_RUN=true ${COMPOSE} up --detach healer`,
-  `${COMPOSE} down`,
+  `${COMPOSE} --profile '*' down`,
 ] as const
 
 /** What runs these very tests. */

@@ -1,5 +1,6 @@
 // Brings up compose/compose.yaml on the Docker Engine, for tests that look at it from outside as its operator would.
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { freePort } from '../../support/free-port.ts'
@@ -16,6 +17,11 @@ export const docker = (...args: readonly string[]) => run('docker', args)
 
 /** What prints a file in a container of ours: their images have no `cat`. */
 export const printFile = (path: string) => ['node', '-e', 'process.stdout.write(fs.readFileSync(process.argv[1]))', path]
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+
+/** What the composition calls an image that it builds. */
+export const imageOf = (name: 'proxy' | 'healer' | 'sample-app') => `postern-${name}:${version}`
 
 export type LogLine = { readonly msg: string; readonly time: string; readonly level: string; readonly event?: string }
 export type AuditLine = Readonly<Record<string, unknown>> & { readonly target?: { readonly name: string; readonly id: string } }
@@ -55,6 +61,8 @@ export async function bringUp(
   const settings = {
     ...QUICK,
     ...env,
+    // For `ps`, `logs` and `down`; `up` is told the services.
+    COMPOSE_PROFILES: 'demo,monitoring',
     ...{ SAMPLE_APP_PORT: `${app}`, HEALER_PORT: `${healer}` },
     ...{ PROMETHEUS_PORT: `${prometheus}`, ALERTMANAGER_PORT: `${alertmanager}` },
   }
