@@ -145,9 +145,8 @@ await t.test('Grafana has an administrator where a password is given, and else n
       ['compose', '-f', 'compose/compose.yaml', '--profile', '*', 'config', '--format', 'json'],
       env,
     )
-    const { environment, volumes } = JSON.parse(text).services.grafana
-    const file = volumes.find(({ target }: { target: string }) => target === '/run/secrets/grafana-admin-password')
-    return { ...environment, file: file.source }
+    const { services, secrets } = JSON.parse(text)
+    return { ...services.grafana.environment, file: secrets['grafana-admin-password'].file }
   }
   const none = { GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION: '', GF_AUTH_DISABLE_LOGIN_FORM: '' }
   const some = { GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION: 'false', GF_AUTH_DISABLE_LOGIN_FORM: 'false' }
