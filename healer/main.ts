@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line of postern-healer. Reads the environment, and nothing else does.
 import { isIPv6 } from 'node:net'
-import { Command } from 'commander'
+import { Argument, Command } from 'commander'
 import { request } from 'undici'
 import { deliver } from './alert/deliver.ts'
 import { loadReceivers } from './alert/load-receivers.ts'
@@ -10,6 +10,10 @@ import { check } from './check/check.ts'
 import { explainEnvironment } from './check/explain-settings.ts'
 import { CHECK_VERDICTS, renderCheck } from './check/render.ts'
 import { connectDocker } from './docker/dockerode.ts'
+import { readComposeFile } from './export/compose-file.ts'
+import { exportServices } from './export/kubernetes.ts'
+import { renderManifests, summarise } from './export/render.ts'
+import { listServices } from './export/running-services.ts'
 import { systemClock } from './loop/clock.ts'
 import { readOwnCidrs } from './loop/healer.ts'
 import { runProbe } from './probe/probes.ts'
@@ -55,6 +59,20 @@ program
     })
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : paintVerdicts(renderCheck(report), CHECK_VERDICTS))
     process.exitCode = report.ok ? 0 : EXIT_FAILED
+  })
+
+program
+  .command('export')
+  .description('print the probes of what opted in as manifests, and on stderr what came of each')
+  .addArgument(new Argument('<format>', 'what they are for').choices(['kubernetes']))
+  .argument('[file]', 'a compose file, such as `docker compose config` prints, or - for stdin; without it, what Docker runs')
+  .action(async (_format: string, file: string | undefined) => {
+    const environment = readEnvironment(process.env)
+    const services = file === undefined ? await listServices(connectDocker(environment.dockerHost)) : await readComposeFile(file)
+    if (services.length === 0) throw new Error('nothing opted in; label it monitored=true')
+    const exported = exportServices(services, environment)
+    process.stdout.write(renderManifests(exported))
+    process.stderr.write(`${summarise(exported)}\n`)
   })
 
 program

@@ -55,11 +55,11 @@ function help(program: 'proxy' | 'healer', ...command: string[]): string {
   return text
 }
 const commandsOf = (program: 'proxy' | 'healer') =>
-  [...help(program).matchAll(/^ {2}([a-z-]+)(?: \[options\]| {2,})/gm)].map((match) => match[1]).filter((name) => name !== 'help')
+  [...help(program).matchAll(/^ {2}([a-z-]+)(?: [<[][^ ]+)* {2,}/gm)].map((match) => match[1]).filter((name) => name !== 'help')
 
 await t.test('the healer’s commands', async (t) => {
   t.same(
-    firstColumn(healer, 'Commands').map((cell) => cell.replace(/ \[--.*$/, '')),
+    firstColumn(healer, 'Commands').map((cell) => cell.replace(/ (?:\[--|kubernetes).*$/, '')),
     commandsOf('healer').map((name) => `postern-healer ${name}`),
   )
 })

@@ -63,7 +63,7 @@ function renderSettings(settings: readonly Explained[]): string[] {
   return rows.map(({ name, value, from }) => `  ${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${from}`)
 }
 
-/** Control and format characters as their code points. */
-function printable(text: string): string {
+/** Control and format characters as their code points: nothing can move the cursor, or end the line. */
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`)
 }

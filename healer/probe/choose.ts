@@ -14,6 +14,11 @@ export type Surroundings = {
   readonly own: readonly Cidr[]
 }
 
+type NetworkProbe = Extract<Probe, Target>
+
+/** A kind of probe, and its port, without an address to probe at. */
+export type ChosenKind = Extract<Probe, { readonly kind: 'docker' | 'none' }> | Pick<NetworkProbe, 'kind' | 'port'>
+
 export function chooseProbe(
   summary: ContainerSummary,
   detail: ContainerDetail,
@@ -21,20 +26,27 @@ export function chooseProbe(
   problems: readonly LabelProblem[],
   { containers, own }: Surroundings,
 ): Probe {
-  if (optedIn(summary.labels) === 'autoheal') return { kind: 'docker' }
-  const wrong = problems.find(({ decidesProbe }) => decidesProbe)
-  if (wrong) return { kind: 'none', reason: wrong.message }
-  const kind = settings.probing.kind ?? (detail.engineHealth ? 'docker' : 'http')
-  if (kind === 'docker') return { kind }
-
-  const port = settings.probing.port ?? (summary.tcpPorts.length === 1 ? summary.tcpPorts[0] : undefined)
-  if (port === undefined) return { kind: 'none', reason: noPort(summary.tcpPorts) }
+  const chosen = chooseKind(summary, detail.engineHealth !== undefined, settings, problems)
+  if (!('port' in chosen)) return chosen
   const found = findAddress(summary, containers, own)
   if ('unreachable' in found) return { kind: 'none', reason: found.unreachable }
-  return createProbe(kind, { address: found.address, port }, settings)
+  return createProbe(chosen.kind, { address: found.address, port: chosen.port }, settings)
 }
 
-type NetworkProbe = Extract<Probe, Target>
+export function chooseKind(
+  { labels, tcpPorts }: Pick<ContainerSummary, 'labels' | 'tcpPorts'>,
+  hasHealthcheck: boolean,
+  settings: ContainerSettings,
+  problems: readonly LabelProblem[],
+): ChosenKind {
+  if (optedIn(labels) === 'autoheal') return { kind: 'docker' }
+  const wrong = problems.find(({ decidesProbe }) => decidesProbe)
+  if (wrong) return { kind: 'none', reason: wrong.message }
+  const kind = settings.probing.kind ?? (hasHealthcheck ? 'docker' : 'http')
+  if (kind === 'docker') return { kind }
+  const port = settings.probing.port ?? (tcpPorts.length === 1 ? tcpPorts[0] : undefined)
+  return port === undefined ? { kind: 'none', reason: noPort(tcpPorts) } : { kind, port }
+}
 
 function createProbe(
   kind: NetworkProbe['kind'],
