@@ -22,6 +22,7 @@ export type AlertWords = {
 /** Reasons for which a restart is not made that someone should know of; of the others they know, or it is soon over. */
 const HELD: Partial<Record<NotRestarting, Severity>> = {
   'tell-only': 'error',
+  swarm: 'error',
   recreate: 'error',
   refused: 'error',
   unreachable: 'error',

@@ -53,7 +53,7 @@ export type RestartAnswer =
   | { readonly outcome: 'unanswered'; readonly message: string }
 
 export type Docker = {
-  /** All containers that opted in, running or not. Throws `DockerError`. */
+  /** All containers that opted in, running or not; of a swarm's tasks those that have not ended, for good. Throws `DockerError`. */
   readonly list: () => Promise<readonly ContainerSummary[]>
   /** `undefined`: there is no such container. Throws `DockerError`. */
   readonly inspect: (id: string) => Promise<ContainerDetail | undefined>

@@ -7,6 +7,7 @@ import { optedIn } from '../settings/labels.ts'
 import type { DockerHost } from '../settings/value.ts'
 import { type ContainerDetail, type Docker, DockerError, type RestartAnswer } from './docker.ts'
 import { createNetworkModes, type Unmoded } from './network-modes.ts'
+import { swarmService } from './swarm.ts'
 
 export type Patience = {
   /** A read must be answered within this. */
@@ -26,6 +27,7 @@ const summarySchema = z.object({
   Names: z.array(z.string()).min(1),
   ImageID: z.string().default(''),
   Labels: z.record(z.string(), z.string()).nullish(),
+  State: z.string().nullish(),
   Ports: z.array(z.object({ PrivatePort: z.number(), Type: z.string() })).nullish(),
   /** Podman's list has none. */
   HostConfig: z.object({ NetworkMode: z.string() }).nullish(),
@@ -81,7 +83,7 @@ export function connectDocker(address: DockerHost, { readMs, restartMs }: Patien
     async list() {
       try {
         const list = await within(readMs, (abortSignal) => docker.listContainers({ all: true, abortSignal }))
-        return await withNetworkModes(list.map(readSummary).filter(({ labels }) => optedIn(labels) !== undefined))
+        return await withNetworkModes(list.flatMap((element) => readSummary(element) ?? []))
       } catch (error) {
         throw explain(error, where, readMs)
       }
@@ -110,13 +112,20 @@ function within<T>(ms: number, ask: (signal: AbortSignal) => Promise<T>): Promis
   })
 }
 
-function readSummary(element: unknown): Unmoded {
+/** A swarm keeps the containers of tasks that have ended, which it never starts again. */
+const ENDED = ['exited', 'dead']
+
+/** `undefined`: it is not to be watched. */
+function readSummary(element: unknown): Unmoded | undefined {
   const parsed = parse(summarySchema, element, 'a list')
+  const labels = parsed.Labels ?? {}
+  const isOver = swarmService(labels) !== undefined && ENDED.includes(parsed.State ?? '')
+  if (isOver || optedIn(labels) === undefined) return undefined
   return {
     id: parsed.Id,
     name: (parsed.Names.find((name) => name.lastIndexOf('/') === 0) ?? parsed.Names[0] ?? '').replace(/^\//, ''),
     imageId: parsed.ImageID,
-    labels: parsed.Labels ?? {},
+    labels,
     tcpPorts: [...new Set((parsed.Ports ?? []).filter(({ Type }) => Type === 'tcp').map(({ PrivatePort }) => PrivatePort))],
     networkMode: parsed.HostConfig?.NetworkMode,
     networks: Object.entries(parsed.NetworkSettings?.Networks ?? {}).map(([name, { IPAddress, GlobalIPv6Address }]) => ({

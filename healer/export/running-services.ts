@@ -1,5 +1,6 @@
 // The services whose containers opted in, as the healer sees them through Docker. Several containers of one service are one.
 import type { Docker } from '../docker/docker.ts'
+import { swarmService } from '../docker/swarm.ts'
 import { networkProvider } from '../health/dependencies.ts'
 import type { Service } from './service.ts'
 
@@ -11,7 +12,7 @@ export async function listServices(docker: Pick<Docker, 'list' | 'inspect'>): Pr
     if (!detail) continue
     const { labels, tcpPorts } = container
     const project = labels['com.docker.compose.project']
-    const name = labels['com.docker.compose.service'] ?? container.name
+    const name = labels['com.docker.compose.service'] ?? swarmService(labels) ?? container.name
     services.set(JSON.stringify([project, name]), {
       name,
       project,

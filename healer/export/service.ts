@@ -11,7 +11,7 @@ export type Healthcheck = {
 }
 
 export type Service = {
-  /** The compose service, or the container where there is none. */
+  /** The service of compose or of a swarm, or the container where there is none. */
   readonly name: string
   /** The compose project. */
   readonly project: string | undefined

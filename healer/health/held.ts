@@ -39,6 +39,10 @@ export const HELD_WORDS: Readonly<Record<NotRestarting, { readonly means: string
     cure: 'mend it, then restart or recreate it by hand, or reset it here',
   },
   'tell-only': { means: 'healer.action is none, or wrong', cure: 'restart it by hand, or set healer.action=restart' },
+  swarm: {
+    means: 'a restart would have it run twice: the swarm replaces a task that ends',
+    cure: 'give its service a HEALTHCHECK, and the swarm replaces what fails it; by hand, docker service update --force',
+  },
   paused: { means: 'a person has paused it', cure: 'resume it, or wait' },
   maintenance: { means: 'it is in its maintenance window', cure: 'wait for its end' },
   recreate: {

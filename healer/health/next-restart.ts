@@ -11,6 +11,7 @@ export type NextRestart =
   | { readonly possible: 'no' }
 
 export type Bounds = {
+  /** By its label, or for a swarm looks after it. */
   readonly tellOnly: boolean
   /** A first failure is enough: the Engine's own verdict needs no first success. */
   readonly needsNoSuccess: boolean
@@ -19,7 +20,7 @@ export type Bounds = {
   readonly maintenanceUntilMs: number | undefined
 }
 
-const WITHOUT_TIME: readonly (NotRestarting | undefined)[] = ['recreate', 'dependency', 'hold', 'gave-up']
+const WITHOUT_TIME: readonly (NotRestarting | undefined)[] = ['swarm', 'recreate', 'dependency', 'hold', 'gave-up']
 
 export function findNextRestart(state: HealthState, settings: HealthSettings, bounds: Bounds, nowMs: number): NextRestart {
   const { escalation, armed, notRestarting, notBeforeMs } = state

@@ -8,6 +8,8 @@ export type Objection = { readonly why: NotRestarting; readonly detail: string }
 export type Surrounded = {
   /** `healer.action=none`. */
   readonly tellOnly: boolean
+  /** The service of a swarm that it is a task of: restarted, it would run beside the task that the swarm puts in its place. */
+  readonly swarmService: string | undefined
   /** For how much longer a person has paused it; infinite: until it is resumed. */
   readonly pausedForMs: number | undefined
   /** How much longer the maintenance window lasts that this moment is in. */
@@ -24,8 +26,13 @@ export type Surrounded = {
 
 /** `undefined`: nothing forbids it. */
 export function findObjection(name: string, surrounded: Surrounded): Objection | undefined {
-  const { tellOnly, pausedForMs, maintenanceForMs, providerIsGone, providers, isHeld } = surrounded
+  const { tellOnly, swarmService, pausedForMs, maintenanceForMs, providerIsGone, providers, isHeld } = surrounded
   if (tellOnly) return { why: 'tell-only', detail: 'healer.action=none' }
+  if (swarmService !== undefined)
+    return {
+      why: 'swarm',
+      detail: `it is a task of the service ${swarmService}; the swarm replaces one that fails its HEALTHCHECK, or all by docker service update --force ${swarmService}`,
+    }
   if (pausedForMs !== undefined) {
     const howLong = Number.isFinite(pausedForMs) ? `for another ${renderDuration(pausedForMs)}` : 'until it is resumed'
     return { why: 'paused', detail: `paused ${howLong}` }
@@ -47,7 +54,7 @@ export function findObjection(name: string, surrounded: Surrounded): Objection |
 }
 
 /** Reasons for which a provider that fails will not be healed soon: then what depends on it is not kept waiting. */
-const HOPELESS: readonly (NotRestarting | undefined)[] = ['gave-up', 'tell-only', 'not-armed', 'recreate']
+const HOPELESS: readonly (NotRestarting | undefined)[] = ['gave-up', 'tell-only', 'swarm', 'not-armed', 'recreate']
 
 function isAwaited({ state }: Surrounded['providers'][number]): boolean {
   const isIll = state.health === 'suspect' || state.health === 'unhealthy' || state.incident !== undefined

@@ -17,6 +17,7 @@ export const NOT_RESTARTING = [
   'not-armed',
   'gave-up',
   'tell-only',
+  'swarm',
   'paused',
   'maintenance',
   'recreate',

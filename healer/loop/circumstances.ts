@@ -2,6 +2,7 @@
 // what it takes to answer that from one look to the next.
 import type { Logger } from 'pino'
 import type { ContainerSummary } from '../docker/docker.ts'
+import { swarmService } from '../docker/swarm.ts'
 import { networkProvider, providersOf } from '../health/dependencies.ts'
 import { assessHold, type Hold, isHeld, type Member } from '../health/hold.ts'
 import { findObjection, type Objection } from '../health/objection.ts'
@@ -91,6 +92,7 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
       const maintenanceEndsMs = endsAt(settings.maintenance, clock.wallMs())
       return findObjection(container.name, {
         tellOnly: settings.action === 'none',
+        swarmService: swarmService(container.labels),
         pausedForMs: pausedUntilMs === undefined ? undefined : pausedUntilMs - clock.monotonicMs(),
         maintenanceForMs: maintenanceEndsMs === undefined ? undefined : maintenanceEndsMs - clock.wallMs(),
         providerIsGone,

@@ -195,6 +195,10 @@ await t.test('what was never well, is not to be restarted, or is in its window, 
       { reason: 'tell-only', until: null },
     ],
     [
+      { 'healer.arm': 'immediately', 'com.docker.swarm.service.name': 'shop_web' },
+      { reason: 'swarm', until: null },
+    ],
+    [
       { 'healer.arm': 'immediately', 'healer.maintenance': 'Thu 00:00-01:00' },
       { reason: 'maintenance', until: '2026-01-01T01:00:00.000Z' },
     ],

@@ -72,6 +72,28 @@ await t.test('a list gives the containers that opted in', async (t) => {
   t.same(asked, ['GET /containers/json?all=true no body'])
 })
 
+await t.test(
+  'of a swarm’s tasks a list gives those that have not ended, which the swarm keeps and never starts again',
+  async (t) => {
+    const task = { ...LISTED, Labels: { monitored: 'true', 'com.docker.swarm.service.name': 'shop_web' } }
+    const states = ['created', 'running', 'paused', 'restarting', 'exited', 'dead']
+    const answer = states.flatMap((State) => [
+      { ...task, State, Names: [`/task-${State}`] },
+      { ...LISTED, State, Names: [`/own-${State}`] },
+    ])
+    const { docker } = await startApi(t, json(200, answer))
+    const names = (await docker.list()).map(({ name }) => name)
+    t.same(
+      states.filter((state) => !names.includes(`task-${state}`)),
+      ['exited', 'dead'],
+    )
+    t.same(
+      states.filter((state) => !names.includes(`own-${state}`)),
+      [],
+    )
+  },
+)
+
 await t.test('an inspect gives the run, the state and the Engine’s verdict', async (t) => {
   const { docker } = await startApi(t, json(200, INSPECTED))
   t.match(await docker.inspect(ID), {

@@ -199,9 +199,13 @@ await t.test('what Docker runs: the containers of one service are one, and a HEA
   const labels = { monitored: 'true', 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'web' }
   docker.add('shop-web-1', 80, { summary: { labels } })
   docker.add('shop-web-2', 80, { summary: { labels }, detail: { engineHealth: { status: 'healthy', failingStreak: 0 } } })
+  const task = { monitored: 'true', 'com.docker.swarm.service.name': 'blog_web' }
+  docker.add('blog_web.1.x', 80, { summary: { labels: task } })
+  docker.add('blog_web.2.y', 80, { summary: { labels: task } })
   docker.add('alone', undefined, { summary: { networkMode: 'container:x' } })
   t.match(await listServices(docker), [
     { name: 'web', project: 'shop', tcpPorts: [80], healthcheck: 'hidden', sharesNetwork: false },
+    { name: 'blog_web', project: undefined, tcpPorts: [80] },
     { name: 'alone', project: undefined, tcpPorts: [], healthcheck: 'none', sharesNetwork: true },
   ])
 })

@@ -82,7 +82,7 @@ await t.test('what is well, or fails below the threshold, begins none', async (t
   t.same(book().incidents, [])
 })
 
-const TOLD_IF_HELD = ['tell-only', 'recreate', 'refused', 'unreachable', 'hold', 'budget', 'dry-run']
+const TOLD_IF_HELD = ['tell-only', 'swarm', 'recreate', 'refused', 'unreachable', 'hold', 'budget', 'dry-run']
 for (const why of NOT_RESTARTING) {
   const isTold = TOLD_IF_HELD.includes(why)
   await t.test(`that a restart is not made for “${why}” is ${isTold ? 'told once in an incident' : 'not told'}`, async (t) => {

@@ -331,7 +331,10 @@ const move: fc.Arbitrary<Move> = fc.record({
   outcome: fc.constantFrom('restarted', 'restarted', 'failed', 'waits'),
   objection: fc.constantFrom<Objection | undefined>(
     ...[undefined, undefined, undefined],
-    ...(['tell-only', 'paused', 'maintenance', 'recreate', 'dependency', 'hold'] as const).map((why) => ({ why, detail: '' })),
+    ...(['tell-only', 'swarm', 'paused', 'maintenance', 'recreate', 'dependency', 'hold'] as const).map((why) => ({
+      why,
+      detail: '',
+    })),
   ),
 })
 

@@ -177,6 +177,22 @@ await t.test('with healer.action=none it is told of, and never restarted', async
   t.equal(bench.kinds('web').at(-1), 'healed-itself')
 })
 
+await t.test('a task of a swarm is told of, and never restarted: the swarm would have it twice', async (t) => {
+  const bench = createBench(t)
+  const app = await startServer(t)
+  const labels = { monitored: 'true', 'com.docker.swarm.service.name': 'shop_web' }
+  bench.docker.add('shop_web.1.x', app.port, { summary: { labels } })
+  await bench.start()
+  app.status(503)
+  await bench.clock.advance(600_000)
+  t.same(bench.docker.restarts, [])
+  t.same(reasons(bench, 'shop_web.1.x'), ['swarm'])
+  t.match(
+    bench.log.find((line) => line.includes('(swarm)')),
+    /a task of the service shop_web; .* docker service update --force shop_web/,
+  )
+})
+
 await t.test(
   'a paused container is not restarted until it is resumed or the pause is over, also by the next healer',
   async (t) => {

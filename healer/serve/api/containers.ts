@@ -1,5 +1,6 @@
 // A container as the JSON API shows it. Names, labels and reasons come from strangers: they are data here, bounded, and never interpreted.
 
+import { swarmService } from '../../docker/swarm.ts'
 import { HELD_WORDS } from '../../health/held.ts'
 import { MAX_LOOKS } from '../../health/history.ts'
 import { findNextRestart } from '../../health/next-restart.ts'
@@ -101,12 +102,12 @@ function showHeld({ held, state, settings, pausedUntilMs }: WatchedContainer, cl
 
 const UNBOUND = { tellOnly: false, needsNoSuccess: true, pausedUntilMs: undefined, maintenanceUntilMs: undefined } as const
 
-function showNextRestart({ state, settings, chosen, pausedUntilMs }: WatchedContainer, clock: Times) {
+function showNextRestart({ summary, state, settings, chosen, pausedUntilMs }: WatchedContainer, clock: Times) {
   const next = findNextRestart(
     state,
     settings,
     {
-      tellOnly: settings.action === 'none',
+      tellOnly: settings.action === 'none' || swarmService(summary.labels) !== undefined,
       needsNoSuccess: chosen?.kind === 'docker',
       pausedUntilMs,
       maintenanceUntilMs: maintenanceEndsMs(settings, clock),

@@ -33,6 +33,8 @@ export type EngineName = keyof typeof ENGINES
 
 export type RunningEngine = {
   readonly kind: EngineKind
+  /** Of a process in its network. */
+  readonly pid: number
   readonly socketPath: string
   /** Seen at the same path by this process and by the engine, and belongs to its root. */
   readonly directory: string
@@ -50,7 +52,8 @@ const REMOVE_CGROUPS = `
 for name in "$@"; do find /sys/fs/cgroup -depth -type d -path "*$name*" -exec rmdir {} +; done
 rmdir /sys/fs/cgroup{,/*}/{postern-engines,libpod_parent/conmon,libpod_parent}`
 
-export async function startEngine(t: Test, name: EngineName): Promise<RunningEngine> {
+/** With the images of `archive` in it; without one, with the machine's own copy of `IMAGE`. */
+export async function startEngine(t: Test, name: EngineName, archive?: string): Promise<RunningEngine> {
   const kind: EngineKind = ENGINES[name]
   const directory = mkdtempSync(join(tmpdir(), 'pe-'))
   chmodSync(directory, 0o755)
@@ -69,6 +72,7 @@ export async function startEngine(t: Test, name: EngineName): Promise<RunningEng
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (written += text))
   const engine: RunningEngine = {
     kind,
+    pid: child.pid ?? 0,
     socketPath,
     directory,
     docker: (...args) => run('docker', ['--host', `unix://${socketPath}`, ...args]),
@@ -90,7 +94,9 @@ export async function startEngine(t: Test, name: EngineName): Promise<RunningEng
   )
   // As the socket units of Docker and of Podman have it.
   chmodSync(socketPath, 0o660)
-  await run('bash', ['-c', 'set -o pipefail; docker save "$1" | docker --host "$2" load', 'sh', IMAGE, `unix://${socketPath}`])
+  if (archive !== undefined) await engine.docker('load', '--quiet', '--input', archive)
+  else
+    await run('bash', ['-c', 'set -o pipefail; docker save "$1" | docker --host "$2" load', 'sh', IMAGE, `unix://${socketPath}`])
   return engine
 }
 

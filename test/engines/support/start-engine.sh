@@ -10,6 +10,8 @@ uid=10100
 ip link set lo up
 mount -t tmpfs tmpfs /run
 mkdir -p "$dir"/{data,run,tmp}
+# Where it is by default.
+ln -s "$dir/engine.sock" /run/docker.sock
 
 # An ordinary user with subordinate ids, whom only this mount namespace knows.
 as_user() {
