@@ -8,7 +8,7 @@ import { freePort } from '../support/free-port.ts'
 import { blocks, readPage } from '../support/pages.ts'
 import { bringUp, docker, run, waitFor } from './support/composition.ts'
 
-const [included = '', networks = '', task = '', secrets = ''] = blocks(readPage('deploy.md'), 'yaml')
+const [included = '', networks = '', task = '', secrets = '', exported = ''] = blocks(readPage('deploy.md'), 'yaml')
 const commands = blocks(readPage('deploy.md'), 'sh').flatMap((block) => block.trim().split('\n'))
 
 /** In the place of the image that the page names: well on /health until it is told otherwise. */
@@ -88,6 +88,18 @@ await t.test('one Postern for several projects, on the networks that a file name
       script,
     )
   for (const name of names) await stack.said(`${name} — healthy`)
+
+  await t.test('whose probes are exported for Kubernetes, and those of a compose file', async (t) => {
+    writeFileSync(join(directory, 'compose.yaml'), exported)
+    const [running = '', file = ''] = commands.filter((command) => command.endsWith(' > probes.yaml'))
+    const stdout = (command: string) =>
+      run('sh', [
+        '-c',
+        `cd ${directory} && ${command.replace(' > probes.yaml', '').replace('compose/compose.yaml', resolve('compose/compose.yaml'))}`,
+      ])
+    t.match(await stdout(running), /name: shop-default\n/)
+    t.match(await stdout(file), /^# shop\/web\n# {3}healer.contains /m)
+  })
 })
 
 await t.test('what a swarm reads of the stack, of the secrets beside it, and of a service that joins it', async (t) => {
