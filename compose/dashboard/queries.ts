@@ -49,6 +49,7 @@ const REASONS: Readonly<Record<NotRestarting, string>> = {
   refused: 'semi-dark-red',
   gone: '#8e8e8e',
   unreachable: 'light-red',
+  swarm: 'dark-purple',
 }
 const NOT_HELD: State = { value: 0, text: 'none', color: 'transparent' }
 export const REASON_STATES = [NOT_HELD, ...numbered(REASONS)]
