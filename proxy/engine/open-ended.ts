@@ -1,7 +1,7 @@
 // Requests to the Engine whose answer, or body, has no end in sight: passed on while it comes. The only file that knows `http-proxy`,
 // which gets requests of our own making, never a client's.
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough, type Readable, type TransformCallback } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import httpProxy from 'http-proxy'
 import type { Method } from '../request/catalogue.ts'
@@ -69,6 +69,14 @@ class MadeRequest extends PassThrough {
     this.method = method
     this.url = path
     this.headers = { host: 'docker', ...headers, ...framing(method, body) }
+  }
+
+  /**
+   * Before each piece is written, what has come from the Engine is read, which takes a whole turn of the loop: where the Engine has
+   * refused and hung up, a write fails, and takes the unread refusal with it.
+   */
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    setImmediate(() => setImmediate(done, null, chunk))
   }
 }
 
