@@ -9,10 +9,10 @@ const app = `http://localhost:${port}`
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
-/** The status of `GET /health`, or why there is none. */
-async function health(): Promise<string> {
+/** The status of `GET /health`, or why there is none within `patienceMs`. */
+async function health(patienceMs: number): Promise<string> {
   try {
-    const { status } = await fetch(`${app}/health`, { signal: AbortSignal.timeout(2000) })
+    const { status } = await fetch(`${app}/health`, { signal: AbortSignal.timeout(patienceMs) })
     return String(status)
   } catch (error) {
     return (error as Error).name === 'TimeoutError' ? 'no answer' : 'no connection'
@@ -21,7 +21,8 @@ async function health(): Promise<string> {
 
 async function main(): Promise<boolean> {
   say(`1. Checking ${app}/health …`)
-  const before = await health()
+  // A machine that is busy, as one that has just started all parts is, may take a while; nothing is lost by waiting.
+  const before = await health(20_000)
   say(`   ${before}`)
   if (before !== '200') {
     say(
@@ -30,7 +31,7 @@ async function main(): Promise<boolean> {
     return false
   }
   say(`2. Breaking it: POST ${app}/break`)
-  const answer = await fetch(`${app}/break`, { method: 'POST', signal: AbortSignal.timeout(5000) })
+  const answer = await fetch(`${app}/break`, { method: 'POST', signal: AbortSignal.timeout(20_000) })
   say(`   ${(await answer.text()).trim()}`)
   say(`3. Waiting to see it healed (up to ${WAIT_MS / 1000} s) …`)
   const brokenMs = Date.now()
@@ -38,7 +39,7 @@ async function main(): Promise<boolean> {
   let last = ''
   while (Date.now() - brokenMs < WAIT_MS) {
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
-    const now = await health()
+    const now = await health(2000)
     if (now !== last) say(`   ${seconds()}: ${now}`)
     last = now
     if (now === '200') {

@@ -30,15 +30,16 @@ await t.test('the one label that the README shows opts a container in', async (t
   t.same(labels.map(optedIn), ['monitored'])
 })
 
-await t.test('its commands for a machine without Docker do what it says', { timeout: 150_000 }, async (t) => {
+await t.test('its commands for a machine without Docker do what it says', { timeout: 580_000 }, async (t) => {
   const [app, healer] = [await freePort(), await freePort()]
   const env = { ...process.env, SAMPLE_APP_PORT: `${app}`, HEALER_PORT: `${healer}`, CHECK_INTERVAL: '1' }
   /** Without tap's additions to the environment, which would follow into every service. */
   const PLAIN = 'unset NODE_OPTIONS;'
-  /** The command as it stands, at ports that are free on this machine; `npm ci` has been run, or no test would be. */
+  /** The command as it stands, at ports that are free on this machine, and with time for a slow one; `npm ci` has been run, or no test would be. */
   const local = (command: (typeof ON_EMBEDDED)[number]) =>
     command
       .replace('npm ci && ', '')
+      .replace(/(simulate-failure)$/, '$1 -- 300')
       .replace('localhost:8080', `localhost:${app}`)
       .replace('localhost:8081', `localhost:${healer}`)
   const run = async (command: (typeof ON_EMBEDDED)[number]) =>
@@ -51,7 +52,7 @@ await t.test('its commands for a machine without Docker do what it says', { time
     text += chunk
   })
   const said = async (words: string) => {
-    const deadline = Date.now() + 60_000
+    const deadline = Date.now() + 300_000
     while (!text.includes(words)) {
       if (all.exitCode !== null || Date.now() > deadline) throw new Error(`npm start did not say “${words}”: ${text}`)
       await new Promise((resolve) => setTimeout(resolve, 50))
