@@ -25,8 +25,7 @@ async function main(): Promise<void> {
 async function runParts(given: readonly string[]): Promise<number> {
   const parts = given.map((part) => part.slice('--'.length))
   const codes: number[] = []
-  for (const part of parts)
-    codes.push(await (part === 'unit' ? tap(part, UNIT) : tap(part, ['--jobs=3', '--timeout=400', ...ENGINES])))
+  for (const part of parts) codes.push(await (part === 'unit' ? tap(part, UNIT) : tap(part, ['--jobs=3', ...ENGINES])))
   count(parts)
   return Math.max(...codes)
 }
@@ -36,7 +35,7 @@ async function runAll(): Promise<number> {
   const withEngine = await engineAnswers()
   const codes = [await tap('unit', [...UNIT, ...SLOW])]
   // One at a time: they bring up the composition, whose names and ports there are once on a machine.
-  if (withEngine) codes.push(await tap('engine', ['--jobs=1', '--timeout=400', ...ENGINE]))
+  if (withEngine) codes.push(await tap('engine', ['--jobs=1', ...ENGINE]))
   count(withEngine ? ['unit', 'engine'] : ['unit'])
   if (!withEngine) {
     const required = process.env.REQUIRE_ENGINE === '1'

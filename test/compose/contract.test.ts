@@ -8,7 +8,7 @@ import { createEngineServer } from '../../compose/embedded/engine-api.ts'
 import { ProcessContainer } from '../../compose/embedded/process-container.ts'
 import { engineContract, type World } from './support/contract.ts'
 
-await t.test('the embedded engine', { timeout: 120_000 }, async (t) => {
+await t.test('the embedded engine', { timeout: 580_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'postern-contract-'))
   const containers = new Map<string, ProcessContainer>()
   const server = createEngineServer(() => [...containers.values()])

@@ -54,7 +54,7 @@ const ILL: Readonly<Record<string, Answer>> = {
   hangs: () => undefined,
 }
 
-await t.test('people are told', { timeout: 390_000 }, async (t) => {
+await t.test('people are told', { timeout: 580_000 }, async (t) => {
   const webhook = await startWebhook(t)
   const directory = t.testdir({
     // One that is packaged with its templates apart asks for these; one that is not has no use for them.

@@ -28,7 +28,7 @@ const NOBODY = 65_534
 const SPECS = '/etc/docker/plugins'
 const NAME = `postern-test-${process.pid}`
 
-await t.test('an Engine that asks the plugin', { timeout: 240_000, skip }, async (t) => {
+await t.test('an Engine that asks the plugin', { timeout: 580_000, skip }, async (t) => {
   if (typeof found === 'string' || BUSYBOX === undefined) return
   const directory = mkdtempSync(join(tmpdir(), 'postern-az-'))
   chmodSync(directory, 0o777)
@@ -168,7 +168,7 @@ await t.test('an Engine that asks the plugin', { timeout: 240_000, skip }, async
 
   await t.test(
     'without its plugin the Engine refuses everybody, and works again when that is back',
-    { timeout: 90_000 },
+    { timeout: 580_000 },
     async (t) => {
       plugin.child.kill('SIGKILL')
       await plugin.ended

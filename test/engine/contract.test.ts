@@ -8,7 +8,7 @@ import { docker } from './support/composition.ts'
 
 const IMAGE = 'node:24-bookworm-slim'
 
-await t.test('the real Engine', { timeout: 240_000 }, async (t) => {
+await t.test('the real Engine', { timeout: 580_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'postern-contract-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const world: World = {

@@ -39,7 +39,7 @@ const sha256 = (bytes: string | Buffer) =>
     .update(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
     .digest('hex')
 
-await t.test('docker through the proxy', { timeout: 380_000 }, async (t) => {
+await t.test('docker through the proxy', { timeout: 580_000 }, async (t) => {
   const { socketPath, auditLines } = await startProxy(t, { engineSocket: ENGINE, policyText: everythingPolicy() })
   const hosts = [`unix://${ENGINE}`, `unix://${socketPath}`] as const
   const at = (host: string, args: readonly string[], { env, ...options }: RunOptions = {}) =>

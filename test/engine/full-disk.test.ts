@@ -32,7 +32,7 @@ const HEALER_SOCKET = '/run/postern/healer.sock'
 const LOG = '/var/log/postern/audit.jsonl'
 const FILLER = '/var/log/postern/filler'
 
-await t.test('a full disk under the audit log', { timeout: 300_000 }, async (t) => {
+await t.test('a full disk under the audit log', { timeout: 580_000 }, async (t) => {
   const override = join(t.testdir({ 'small-disk.yaml': SMALL_DISK }), 'small-disk.yaml')
   const stack = await bringUp(t, ['proxy', 'healer', 'sample-app'], {}, override)
   const inProxy = (...command: readonly string[]) => stack.compose('exec', '-T', '--user', '10001:10001', 'proxy', ...command)

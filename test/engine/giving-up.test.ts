@@ -15,7 +15,7 @@ const app = (name: string, labels: Readonly<Record<string, string>>) => ({
 /** Never well: its health is asked for where there is nothing. */
 const INCURABLE = { 'healer.path': '/nothing', 'healer.arm': 'immediately', 'healer.retries': '1', 'healer.start_period': '1s' }
 
-await t.test('what no restart heals', { timeout: 390_000 }, async (t) => {
+await t.test('what no restart heals', { timeout: 580_000 }, async (t) => {
   const services = {
     sick: app('sick', INCURABLE),
     ailing: app('ailing', INCURABLE),

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { bringUp, inspect, waitFor } from './support/composition.ts'
 
-await t.test('a healing run', { timeout: 300_000 }, async (t) => {
+await t.test('a healing run', { timeout: 580_000 }, async (t) => {
   const stack = await bringUp(t, ['proxy', 'healer', 'sample-app'])
   await stack.said('sample-app — healthy: answered 200')
 
@@ -82,7 +82,7 @@ await t.test('a healing run', { timeout: 300_000 }, async (t) => {
   })
 })
 
-await t.test('DRY_RUN=true says what it would have done and does not', { timeout: 120_000 }, async (t) => {
+await t.test('DRY_RUN=true says what it would have done and does not', { timeout: 580_000 }, async (t) => {
   const stack = await bringUp(t, ['proxy', 'healer', 'sample-app'], { DRY_RUN: 'true' })
   await stack.said('sample-app — healthy: answered 200')
   const { StartedAt } = (await inspect('sample-app')).State

@@ -68,7 +68,7 @@ function quickMonitoring(t: Test) {
   return { override: join(directory, 'override.yaml'), HEALER_TOKEN_FILE: join(directory, 'healer-token') }
 }
 
-await t.test('an error rate over 5 % heals a container whose health check succeeds', { timeout: 390_000 }, async (t) => {
+await t.test('an error rate over 5 % heals a container whose health check succeeds', { timeout: 580_000 }, async (t) => {
   const services = ['proxy', 'healer', 'sample-app', 'prometheus', 'alertmanager']
   const { override, HEALER_TOKEN_FILE } = quickMonitoring(t)
   const stack = await bringUp(t, services, { HEALER_TOKEN_FILE, HOOK_GRACE: '30s' }, override)

@@ -44,7 +44,7 @@ networks:
   shared: { name: postern-test-shared, external: true }
 `
 
-await t.test('containers of other projects', { timeout: 300_000 }, async (t) => {
+await t.test('containers of other projects', { timeout: 580_000 }, async (t) => {
   const directory = t.testdir({ 'worker.yaml': WORKER, 'web.yaml': WEB, mounted: 'x' })
   const project = (file: string, ...args: string[]) => run('docker', ['compose', '-f', join(directory, file), ...args])
   await docker('network', 'create', 'postern-test-shared')

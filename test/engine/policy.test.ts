@@ -19,7 +19,7 @@ const ask = ([method, path]) => new Promise((resolve, reject) => {
 Promise.all(JSON.parse(process.argv[1]).map(ask)).then((answers) => console.log(JSON.stringify(answers)))
 `
 
-await t.test('the shipped policy', { timeout: 180_000 }, async (t) => {
+await t.test('the shipped policy', { timeout: 580_000 }, async (t) => {
   const stack = await bringUp(t, ['proxy', 'healer', 'sample-app'])
   await stack.said('sample-app — healthy')
   const healer = (await stack.compose('ps', '-q', 'healer')).trim()

@@ -70,7 +70,7 @@ async function start(t: Test, name: string, { network, script, labels = {}, opti
   return container
 }
 
-await t.test('probes on real networks', { timeout: 240_000 }, async (t) => {
+await t.test('probes on real networks', { timeout: 580_000 }, async (t) => {
   // Registered first, so that they go last: nobody may be on a network that is removed.
   const shared = await createNetwork(t, 'shared')
   const other = await createNetwork(t, 'other')

@@ -20,7 +20,7 @@ async function runnableServices(): Promise<readonly string[]> {
   )
 }
 
-await t.test('the README’s commands for Docker do what it says', { timeout: 300_000 }, async (t) => {
+await t.test('the README’s commands for Docker do what it says', { timeout: 580_000 }, async (t) => {
   const env: NodeJS.ProcessEnv = { ...process.env, CHECK_INTERVAL: '1' }
   for (const name of ['SAMPLE_APP_PORT', 'HEALER_PORT', 'PROMETHEUS_PORT', 'ALERTMANAGER_PORT', 'GRAFANA_PORT'])
     env[name] = String(await freePort())

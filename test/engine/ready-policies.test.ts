@@ -54,7 +54,7 @@ async function start(name: string, labels: Readonly<Record<string, string>>): Pr
   return (await docker('run', '--detach', ...what)).trim()
 }
 
-await t.test('ready policies', { timeout: 300_000 }, async (t) => {
+await t.test('ready policies', { timeout: 580_000 }, async (t) => {
   t.teardown(async () => {
     await docker('rm', '--force', '--volumes', SEEN, HIDDEN)
     await docker('volume', 'rm', DATA)

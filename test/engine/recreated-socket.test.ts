@@ -26,7 +26,7 @@ async function forward(path: string): Promise<() => Promise<void>> {
     })
 }
 
-await t.test('a socket that was made anew is mounted anew', { timeout: 240_000 }, async (t) => {
+await t.test('a socket that was made anew is mounted anew', { timeout: 580_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'postern-engine-'))
   const socket = join(directory, 'engine.sock')
   let close = await forward(socket)

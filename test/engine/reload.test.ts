@@ -9,7 +9,7 @@ const POLICY = readFileSync('policies/healer.yaml', 'utf8')
 /** The healer may look, and restart nothing. */
 const LOOK_ONLY = POLICY.slice(0, POLICY.indexOf('  ContainerRestart:'))
 
-await t.test('a policy that is edited', { timeout: 300_000 }, async (t) => {
+await t.test('a policy that is edited', { timeout: 580_000 }, async (t) => {
   const policies = t.testdir({ 'healer.yaml': POLICY })
   const file = join(policies, 'healer.yaml')
   chmodSync(policies, 0o755)

@@ -23,7 +23,7 @@ const override = (services: Readonly<Record<string, unknown>>) => JSON.stringify
 const tell = (container: string, path: string) =>
   docker('exec', container, 'node', '-e', `fetch('http://127.0.0.1:8080${path}', { method: 'POST' })`)
 
-await t.test('what the healer refrains from', { timeout: 600_000 }, async (t) => {
+await t.test('what the healer refrains from', { timeout: 580_000 }, async (t) => {
   const today = DAYS[new Date().getUTCDay()] ?? ''
   const tomorrow = DAYS[(new Date().getUTCDay() + 1) % 7] ?? ''
   const services = {

@@ -36,7 +36,7 @@ const refused = (...args: readonly string[]): Promise<string> =>
     ({ stderr }: { stderr: string }) => stderr,
   )
 
-await t.test('docker over TCP', { timeout: 120_000 }, async (t) => {
+await t.test('docker over TCP', { timeout: 580_000 }, async (t) => {
   t.teardown(() => docker('rm', '--force', NAME))
   await docker(
     'run',

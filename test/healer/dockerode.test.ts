@@ -33,8 +33,8 @@ const INSPECTED = {
   HostConfig: { AutoRemove: false, NetworkMode: 'net' },
 }
 
-/** An API that answers each request as `answer` says, with what was asked of it. */
-async function startApi(t: Test, answer: RequestListener, readMs = 200) {
+/** An API that answers each request as `answer` says, with what was asked of it; asked with so much patience. */
+async function startApi(t: Test, answer: RequestListener, patienceMs = 60_000) {
   const socketPath = join(shortDirectory(t), 'api.sock')
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -48,7 +48,7 @@ async function startApi(t: Test, answer: RequestListener, readMs = 200) {
     server.closeAllConnections()
     server.close()
   })
-  return { docker: connectDocker({ socketPath }, { readMs, restartMs: 200 }), asked }
+  return { docker: connectDocker({ socketPath }, { readMs: patienceMs, restartMs: patienceMs }), asked }
 }
 
 const json =
@@ -195,17 +195,18 @@ await t.test('a restart whose connection breaks is unanswered', async (t) => {
 })
 
 await t.test('a Docker that does not answer is an error after a while, and a restart unanswered', async (t) => {
-  const { docker } = await startApi(t, () => undefined)
+  const { docker } = await startApi(t, () => undefined, 200)
   await t.rejects(docker.list(), { name: 'DockerError', message: /api\.sock did not answer within 0\.2 s$/ })
   await t.rejects(docker.inspect(ID), { name: 'DockerError', message: /did not answer within 0\.2 s$/ })
   t.match(await docker.restart(ID), { outcome: 'unanswered' })
 })
 
 await t.test('an answer that is cut off in mid-body is an error, not a wait without end', async (t) => {
-  const { docker } = await startApi(t, (_request, response) => {
+  const cutOff: RequestListener = (_request, response) => {
     response.writeHead(200, { 'content-length': 1000 }).write('[{"Id"')
     setTimeout(() => response.destroy(), 20)
-  })
+  }
+  const { docker } = await startApi(t, cutOff, 200)
   await t.rejects(docker.list(), { name: 'DockerError' })
   await t.rejects(docker.inspect(ID), { name: 'DockerError' })
   t.match(await docker.restart(ID), { outcome: 'unanswered' })
@@ -213,18 +214,14 @@ await t.test('an answer that is cut off in mid-body is an error, not a wait with
 
 await t.test('many calls at once stay below the connections that the proxy takes', async (t) => {
   let [open, most] = [0, 0]
-  const { docker } = await startApi(
-    t,
-    (request, response) => {
-      open += 1
-      most = Math.max(most, open)
-      setTimeout(() => {
-        open -= 1
-        json(200, INSPECTED)(request, response)
-      }, 5)
-    },
-    20_000,
-  )
+  const { docker } = await startApi(t, (request, response) => {
+    open += 1
+    most = Math.max(most, open)
+    setTimeout(() => {
+      open -= 1
+      json(200, INSPECTED)(request, response)
+    }, 5)
+  })
   const details = await Promise.all(Array.from({ length: 500 }, () => docker.inspect(ID)))
   t.equal(details.filter(Boolean).length, 500, 'all are answered, however much the client’s library makes of each')
   t.ok(most <= 32, `${most} at once`)

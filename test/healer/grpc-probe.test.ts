@@ -3,7 +3,7 @@ import t from 'tap'
 import { type GrpcProbe, probeGrpc } from '../../healer/probe/grpc.ts'
 import { answerCall, grpcProbe, grpcServer, SERVING_FRAME } from './support/probed.ts'
 
-const probe = (port: number, change: Partial<GrpcProbe> = {}) => probeGrpc(grpcProbe(port, { timeoutMs: 5000, ...change }))
+const probe = (port: number, change: Partial<GrpcProbe> = {}) => probeGrpc(grpcProbe(port, change))
 const frame = (...message: number[]) => Buffer.from([0, 0, 0, 0, message.length, ...message])
 
 await t.test('it calls Check of the health service, for the service it was given', async (t) => {
@@ -22,7 +22,7 @@ await t.test('it calls Check of the health service, for the service it was given
     ':authority': `127.0.0.1:${port}`,
     'content-type': 'application/grpc',
     te: 'trailers',
-    'grpc-timeout': '5000m',
+    'grpc-timeout': '20000m',
   })
   t.same(request, Buffer.concat([Buffer.from([0, 0, 0, 0, 11, 0x0a, 9]), Buffer.from('shop.Cart')]))
   await probe(port, { hostname: 'cart.test' })
@@ -67,5 +67,5 @@ await t.test('an answer that is broken off is a failure', async (t) => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
     stream.write(SERVING_FRAME)
   })
-  t.same(await probe(stalls, { timeoutMs: 300 }), { result: 'failure', reason: 'answered, but not to the end within 0.3 s' })
+  t.same(await probe(stalls, { timeoutMs: 1000 }), { result: 'failure', reason: 'answered, but not to the end within 1 s' })
 })

@@ -280,7 +280,7 @@ await t.test('what a killed healer left of a write beside its file is passed ove
 
 await t.test(
   'a healer that is killed while it writes has lost at most what was not yet on the disk',
-  { timeout: 60_000 },
+  { timeout: 580_000 },
   async (t) => {
     const clock = createFakeClock()
     const { summary } = createFakeDocker(clock).add('web')

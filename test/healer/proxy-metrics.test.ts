@@ -13,7 +13,9 @@ import { createHealerMetrics } from '../../healer/serve/metrics.ts'
 import { createProxyMetricsReader } from '../../healer/serve/proxy-metrics.ts'
 
 const METRICS = '# HELP postern_proxy_engine_up x\n# TYPE postern_proxy_engine_up gauge\npostern_proxy_engine_up 1\n'
-const TIMEOUT_MS = 300
+/** Where it is to run out; else it is long, for a slow machine. */
+const SHORT_MS = 300
+const LONG_MS = 20_000
 
 /** A path for a socket: in a short directory, for 107 bytes are all that it can have. */
 function socketPath(t: Test): string {
@@ -39,7 +41,7 @@ async function listen(t: Test, server: Server, path: string): Promise<() => Prom
 }
 
 /** The healer's app with the proxy's metrics at `path`, and what it said in its log. */
-function startHealer(path: string, timeoutMs = TIMEOUT_MS) {
+function startHealer(path: string, timeoutMs = LONG_MS) {
   const log: string[] = []
   const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line).msg) })
   const app = createApp({
@@ -144,12 +146,10 @@ const hostile: readonly (readonly [what: string, bytes: string, close: boolean, 
   ],
 ]
 for (const [what, bytes, close, reason] of hostile) {
-  await t.test(`${what}: the healer’s own metrics are served all the same, and soon`, async (t) => {
+  await t.test(`${what}: the healer’s own metrics are served all the same`, async (t) => {
     const path = await startRaw(t, bytes, close)
-    const { scrape, log } = startHealer(path)
-    const sinceMs = performance.now()
+    const { scrape, log } = startHealer(path, reason.includes('within') ? SHORT_MS : LONG_MS)
     const text = await scrape()
-    t.ok(performance.now() - sinceMs < TIMEOUT_MS + 1000)
     t.match(text, own)
     t.match(text, up(0))
     t.notMatch(text, /^postern_proxy_/m)
@@ -164,9 +164,7 @@ await t.test('a body in drops is waited for no longer than any other', async (t)
     const timer = setInterval(() => response.write('postern_proxy_x 1\n'), 20)
     response.on('close', () => clearInterval(timer))
   })
-  const sinceMs = performance.now()
-  t.match(await startHealer(path).scrape(), up(0))
-  t.ok(performance.now() - sinceMs < TIMEOUT_MS + 1000)
+  t.match(await startHealer(path, SHORT_MS).scrape(), up(0))
 })
 
 await t.test('a body without end or pause is cut off at the bound', async (t) => {
@@ -181,7 +179,7 @@ await t.test('a body without end or pause is cut off at the bound', async (t) =>
     }
     more()
   })
-  const { scrape, log } = startHealer(path, 20_000)
+  const { scrape, log } = startHealer(path)
   t.match(await scrape(), up(0))
   t.match(log, [/larger than 1048576 bytes/])
   t.ok(written < 8 * 1024 * 1024, `${written} bytes`)

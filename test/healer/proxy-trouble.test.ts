@@ -78,10 +78,10 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
   },
 }
 
-async function setUp(t: Test, readMs = 10_000) {
+async function setUp(t: Test, { readMs = 60_000, restartMs = 60_000 }: { readMs?: number; restartMs?: number } = {}) {
   const bench = createBench(t, {}, t.testdir(), (fake) => {
     api = serveDocker(t, () => fake)
-    return api.then(({ socketPath }) => connectDocker({ socketPath }, { readMs, restartMs: 500 }))
+    return api.then(({ socketPath }) => connectDocker({ socketPath }, { readMs, restartMs }))
   })
   let api: Promise<DockerApi> | undefined
   const app = await startServer(t)
@@ -101,7 +101,7 @@ async function setUp(t: Test, readMs = 10_000) {
 
 for (const [what, trouble] of Object.entries(TROUBLES)) {
   await t.test(`a proxy that ${what}: probing goes on, restarts wait, and it mends itself`, async (t) => {
-    const { bench, app, api, shown, count } = await setUp(t, trouble.readMs)
+    const { bench, app, api, shown, count } = await setUp(t, trouble)
     await trouble.begin(api)
     app.status(503)
     const { requests } = app
@@ -121,7 +121,7 @@ for (const [what, trouble] of Object.entries(TROUBLES)) {
 }
 
 await t.test('a proxy that is slow to restart is not taken for one that failed', async (t) => {
-  const { bench, app, api, shown, count } = await setUp(t)
+  const { bench, app, api, shown, count } = await setUp(t, { restartMs: 500 })
   // The Engine goes on when its client has gone.
   api.trouble = (usual) => (request, response) => {
     if (!restarts(request.url ?? '')) return usual(request, response)

@@ -20,7 +20,7 @@ await t.test('containers that are found together are looked at once, and then sp
 })
 
 await t.test('one that does not answer delays no other', async (t) => {
-  const bench = createBench(t, { REQUEST_TIMEOUT: '0.2' })
+  const bench = createBench(t, { REQUEST_TIMEOUT: '1' })
   const [slow, quick] = [await startServer(t), await startServer(t)]
   bench.docker.add('slow', slow.port)
   bench.docker.add('quick', quick.port)
@@ -51,7 +51,7 @@ await t.test('Docker is asked about few at once, however many containers there a
 })
 
 await t.test('one probe of a container at a time', async (t) => {
-  const bench = createBench(t, { CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '0.5' })
+  const bench = createBench(t, { CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '20' })
   const app = await startServer(t)
   let [now, most] = [0, 0]
   app.handler = (_request, response) => {
@@ -90,7 +90,7 @@ await t.test('a machine that slept looks at nothing twice, and goes back to its 
 })
 
 await t.test('a probe that the healer itself held up says nothing of the container', async (t) => {
-  const bench = createBench(t, { REQUEST_TIMEOUT: '0.2' })
+  const bench = createBench(t, { REQUEST_TIMEOUT: '1' })
   const app = await startServer(t)
   bench.docker.add('web', app.port)
   const healer = await bench.start()

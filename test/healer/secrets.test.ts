@@ -49,7 +49,7 @@ function lookFor(t: Test, where: string, text: string) {
   }
 }
 
-await t.test('no secret is written, served or kept', { timeout: 120_000 }, async (t) => {
+await t.test('no secret is written, served or kept', { timeout: 580_000 }, async (t) => {
   const docker = createFakeDocker(createFakeClock())
   const { socketPath } = await serveDocker(t, () => docker)
   const app = await startServer(t)

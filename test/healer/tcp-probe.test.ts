@@ -13,7 +13,7 @@ await t.test('what is to be sent is sent, byte for byte', async (t) => {
   const send = Buffer.from([0, 255, 13, 10])
   const port = await rawServer(t, (socket) => socket.on('data', (chunk) => (heard = Buffer.concat([heard, chunk]))))
   t.same(await probeTcp(tcpProbe(port, { send })), { result: 'success', reason: 'connected' })
-  for (let i = 0; i < 200 && heard.length < 4; i += 1) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (heard.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
   t.same(heard, send)
 })
 
@@ -22,7 +22,7 @@ await t.test('a greeting may come before anything is sent, and in pieces', async
     socket.write('220 mail.exa')
     setTimeout(() => socket.write('mple ESMTP\r\n'), 30)
   })
-  t.same(await probeTcp(tcpProbe(port, { expect: Buffer.from('example'), timeoutMs: 5000 })), {
+  t.same(await probeTcp(tcpProbe(port, { expect: Buffer.from('example') })), {
     result: 'success',
     reason: 'answered “220 mail.example ESMTP\\r\\n”',
   })
@@ -31,9 +31,9 @@ await t.test('a greeting may come before anything is sent, and in pieces', async
 await t.test('a wrong answer is told, printable and cut', async (t) => {
   const send = Buffer.from('PING\r\n')
   const expect = Buffer.from('+PONG')
-  const says = async (bytes: string | Buffer, close: boolean) =>
-    (await probeTcp(tcpProbe(await saying(t, bytes, close), { send, expect }))).reason
-  t.equal(await says('-NOAUTH\r\n', false), 'answered “-NOAUTH\\r\\n”, not “+PONG”, within 0.3 s')
+  const says = async (bytes: string | Buffer, close: boolean, timeoutMs = 20_000) =>
+    (await probeTcp(tcpProbe(await saying(t, bytes, close), { send, expect, timeoutMs }))).reason
+  t.equal(await says('-NOAUTH\r\n', false, 1000), 'answered “-NOAUTH\\r\\n”, not “+PONG”, within 1 s')
   t.equal(await says('-LOADING\r\n', true), 'answered “-LOADING\\r\\n” and closed the connection, not “+PONG”')
   t.equal(
     await says(Buffer.from([27, 0x5b, 0xe9, 92]), true),

@@ -217,7 +217,7 @@ t.test('who is vouched for and asks nothing is closed without a word, and leaves
 })
 
 t.test('connections are bounded, those that speak no TLS among them', async (t) => {
-  const proxy = await startTlsProxy(t, { authority, limits: { ...LIMITS, headTimeoutMs: 5000 } })
+  const proxy = await startTlsProxy(t, { authority, limits: { ...LIMITS, headTimeoutMs: 60_000 } })
   const idle = Array.from({ length: LIMITS.maxConnections }, () => connectPlain(proxy.port, '127.0.0.1'))
   await Promise.all(idle.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
   t.ok(await isShutOut(() => proxy.connect(healerOf(authority))))

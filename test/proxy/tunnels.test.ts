@@ -219,7 +219,7 @@ t.test('an Engine that breaks off while it answers is an answer that cannot be r
 })
 
 t.test('a connection that was idle between requests stays when it has become a tunnel', async (t) => {
-  const limits = { maxConnections: 10, maxUnderWay: 10, headTimeoutMs: 60, idleTimeoutMs: 60, answerTimeoutMs: 60 }
+  const limits = { maxConnections: 10, maxUnderWay: 10, headTimeoutMs: 1000, idleTimeoutMs: 1000, answerTimeoutMs: 1000 }
   const proxy = await start(t, { limits })
   const engine = handOver(proxy)
   const client = openConnection(t, proxy.socketPath, plainRequest('GET /_ping'))
@@ -227,7 +227,7 @@ t.test('a connection that was idle between requests stays when it has become a t
   const before = client.received().length
   client.write(upgrade(ATTACH))
   await until('the head', () => client.received().subarray(before).includes('101'))
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await new Promise((resolve) => setTimeout(resolve, 1500))
   engine.end()?.write('still here')
   await until('it is', () => client.received().toString().endsWith('still here'))
   t.notOk(client.state.ended)

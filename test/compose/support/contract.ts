@@ -65,7 +65,7 @@ export async function engineContract(t: Test, world: World): Promise<void> {
     return ((await ask('GET', `/containers/json?${query}`)).json as { Names: string[] }[]).map(({ Names }) => Names[0]).sort()
   }
   const until = async (what: string, holds: () => Promise<boolean>) => {
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + 120_000
     while (!(await holds())) {
       if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`)
       await new Promise((resolve) => setTimeout(resolve, 100))

@@ -98,9 +98,9 @@ function parseLines<T>(text: string): T[] {
   return text.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as T] : []))
 }
 
-/** Asks `look` again and again until it gives something; rejects after a minute and a half. */
+/** Asks `look` again and again until it gives something; rejects after five minutes, which only bound a failure. */
 export async function waitFor<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const deadline = Date.now() + 90_000
+  const deadline = Date.now() + 300_000
   let last: unknown
   while (Date.now() < deadline) {
     try {

@@ -21,7 +21,7 @@ export async function checkHealing(t: Test, postern: Postern): Promise<void> {
     })
   }
 
-  await t.test('each container is probed as its labels and its HEALTHCHECK say', { timeout: 120_000 }, async (t) => {
+  await t.test('each container is probed as its labels and its HEALTHCHECK say', { timeout: 580_000 }, async (t) => {
     for (const [name, probe] of Object.entries(PROBES)) {
       await said(name, `${name} — healthy`)
       t.match((await told(name)).join('\n'), `${name} — probing by ${probe}`)
@@ -29,7 +29,7 @@ export async function checkHealing(t: Test, postern: Postern): Promise<void> {
   })
 
   for (const [name, finding] of Object.entries(ILL)) {
-    await t.test(`${name} is restarted, and well again`, { timeout: 120_000 }, async (t) => {
+    await t.test(`${name} is restarted, and well again`, { timeout: 580_000 }, async (t) => {
       const before = await inspect(engine, name)
       await makeIll(engine, name)
       await said(name, `${name} — recovered: healthy`)
@@ -41,7 +41,7 @@ export async function checkHealing(t: Test, postern: Postern): Promise<void> {
     })
   }
 
-  await t.test('each of them once, nothing else, and all of it on the record', { timeout: 120_000 }, async (t) => {
+  await t.test('each of them once, nothing else, and all of it on the record', { timeout: 580_000 }, async (t) => {
     // Long enough for another restart, if one were to follow.
     await new Promise((resolve) => setTimeout(resolve, 5000))
     t.match(await told('RESTARTING'), [/^RESTARTING sick/, /^RESTARTING web/])

@@ -6,13 +6,13 @@ import { checkPolicy, startTargets } from './policy-checks.ts'
 import { startPostern } from './postern.ts'
 
 export async function tryEngine(name: EngineName): Promise<void> {
-  await t.test(name, { timeout: 380_000 }, async (t) => {
+  await t.test(name, { timeout: 580_000 }, async (t) => {
     const engine = await startEngine(t, name)
     const { version, api } = ENGINES[name]
     t.match(await engine.ask('/version'), { Version: new RegExp(`^${version}\\.`), ApiVersion: api })
     const postern = await startPostern(engine)
     await startTargets(postern)
-    await t.test('the policy', { timeout: 180_000 }, (t) => checkPolicy(t, postern))
-    await t.test('healing', { timeout: 180_000 }, (t) => checkHealing(t, postern))
+    await t.test('the policy', { timeout: 580_000 }, (t) => checkPolicy(t, postern))
+    await t.test('healing', { timeout: 580_000 }, (t) => checkHealing(t, postern))
   })
 }

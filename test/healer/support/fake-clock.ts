@@ -24,7 +24,7 @@ export function createFakeClock(): FakeClock {
 
   const settled = async (count: number) => {
     expected = count
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + 120_000
     while (sleepers.size < count) {
       if (Date.now() > deadline) throw new Error(`only ${sleepers.size} of ${count} sleepers came to rest`)
       await new Promise((resolve) => setTimeout(resolve, 1))

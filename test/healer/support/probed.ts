@@ -17,7 +17,8 @@ export const readCertificate = (name: 'web' | 'expired' = 'web') => ({
   key: readFileSync(`${CERTIFICATES}/web.key`),
 })
 
-const target = (port: number) => ({ address: '127.0.0.1', port, timeoutMs: 300, maxLatencyMs: undefined })
+/** Long enough for any answer that comes at all; a test of one that does not come gives a shorter one. */
+const target = (port: number) => ({ address: '127.0.0.1', port, timeoutMs: 20_000, maxLatencyMs: undefined })
 const PLAIN = { scheme: 'http', hostname: undefined, caFile: undefined, tlsVerify: true } as const
 
 export const httpProbe = (port: number, change: Partial<HttpProbe> = {}): HttpProbe => ({

@@ -110,7 +110,7 @@ export async function startServing(owner: Owner, place: Place, options?: RunOpti
 }
 
 export async function untilAnswered(socketPath: string): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 10_000; tries++) {
     const answered = await ask(socketPath, 'GET /metrics').then(
       () => true,
       () => false,

@@ -11,7 +11,7 @@ export type RawAnswer = {
 }
 
 /** No wait in a test is longer than this; what has not come by then is not coming. */
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 60_000
 
 /** Where to talk to: the path of a unix socket, or what makes a connection of another kind. */
 export type Where = string | (() => Socket)

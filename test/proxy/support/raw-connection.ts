@@ -13,7 +13,7 @@ export type RawConnection = {
 }
 
 /** No wait in a test is longer than this. */
-const PATIENCE_MS = 8000
+const PATIENCE_MS = 60_000
 
 /** Connects to the socket at `path` and writes `bytes`. It does not end by itself when the other side has ended. */
 export function openConnection(owner: Owner, path: string, bytes: string | Buffer = ''): RawConnection {
