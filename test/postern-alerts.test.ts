@@ -1,5 +1,5 @@
 // Postern's own alerts are held to the code and to their runbook: what a rule asks for is a metric with that label and that value, each
-// alert says what it means and where its page is, and none of them heals anything. What fires when is for test/engine/postern-alerts.test.ts.
+// alert says what it means and where its page is, and none of them heals anything. What fires when is for test/engine/apart/postern-alerts.test.ts.
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from 'yaml'

@@ -71,7 +71,7 @@ function quickMonitoring(t: Test) {
 await t.test('an error rate over 5 % heals a container whose health check succeeds', { timeout: 580_000 }, async (t) => {
   const services = ['proxy', 'healer', 'sample-app', 'prometheus', 'alertmanager']
   const { override, HEALER_TOKEN_FILE } = quickMonitoring(t)
-  const stack = await bringUp(t, services, { HEALER_TOKEN_FILE, HOOK_GRACE: '30s' }, override)
+  const stack = await bringUp(t, services, { HEALER_TOKEN_FILE, HOOK_GRACE: '20s' }, override)
   const stop = new AbortController()
   t.teardown(() => stop.abort())
   const healths = new Set<number>()
@@ -130,7 +130,7 @@ await t.test('an error rate over 5 % heals a container whose health check succee
     /^sample-app — unhealthy \(3\/3\)/,
     /^RESTARTING sample-app/,
     /^Successfully restarted: sample-app/,
-    /^sample-app — unknown: alert HighErrorRate is firing, perhaps for what came before this run; it counts once this run is 30 s old/,
+    /^sample-app — unknown: alert HighErrorRate is firing, perhaps for what came before this run; it counts once this run is 20 s old/,
     /^sample-app — alert HighErrorRate has ended$/,
     /^sample-app — recovered: healthy .* after the restart/,
   ]

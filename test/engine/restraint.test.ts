@@ -35,7 +35,7 @@ await t.test('what the healer refrains from', { timeout: 580_000 }, async (t) =>
   }
   const file = join(t.testdir({ 'override.yaml': '' }), 'override.yaml')
   writeFileSync(file, override({ healer: { environment: { HEALER_TOKEN: TOKEN } }, ...services }))
-  const stack = await bringUp(t, ['proxy', 'healer', 'sample-app', ...Object.keys(services)], { HOLD_MAX: '20s' }, file)
+  const stack = await bringUp(t, ['proxy', 'healer', 'sample-app', ...Object.keys(services)], { HOLD_MAX: '10s' }, file)
   const startOf = async (name: string) => (await inspect(name)).State.StartedAt
   const all = ['sample-app', 'needed', 'needing', 'sharer', 'kept', 'told']
   for (const name of all) await stack.said(`${name} — healthy: answered 200`)

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
-import { ALERT_NAME } from '../../healer/alert/receiver.ts'
+import { ALERT_NAME } from '../../../healer/alert/receiver.ts'
 
 const execute = promisify(execFile)
 const FILES = ['compose/prometheus', 'compose/alertmanager', 'test/engine/rules']

@@ -14,11 +14,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { startProgram } from '../proxy/support/proxy-process.ts'
-import { ask, talk } from '../proxy/support/raw-client.ts'
-import { whatHappened } from '../proxy/support/start-proxy.ts'
-import { blocks, readPage } from '../support/pages.ts'
-import { BUSYBOX, findEngineProgram, importBusybox, secondEngine } from './support/second-engine.ts'
+import { startProgram } from '../../proxy/support/proxy-process.ts'
+import { ask, talk } from '../../proxy/support/raw-client.ts'
+import { whatHappened } from '../../proxy/support/start-proxy.ts'
+import { blocks, readPage } from '../../support/pages.ts'
+import { BUSYBOX, findEngineProgram, importBusybox, secondEngine } from '../support/second-engine.ts'
 
 const found = findEngineProgram()
 const why = typeof found === 'string' ? found : BUSYBOX === undefined ? 'there is no busybox to make an image of' : undefined
