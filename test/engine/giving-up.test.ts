@@ -49,7 +49,9 @@ await t.test('what no restart heals', { timeout: 580_000 }, async (t) => {
     await stack.said('ailing — started anew by someone else', since)
     await stack.said('Successfully restarted: ailing', since)
     since = await mark()
-    await stack.compose('up', '--detach', '--no-deps', '--force-recreate', 'ailing')
+    // Again where a restart of the healer's came between what a recreate consists of.
+    const recreate = ['up', '--detach', '--no-deps', '--force-recreate', 'ailing']
+    await waitFor('the recreate', async () => (await stack.compose(...recreate)) !== undefined)
     await stack.said('Successfully restarted: ailing', since)
     t.ok((await said('RESTARTING ailing ')) >= 5, 'one after each, at least: it may have been time for a second')
   })
