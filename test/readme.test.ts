@@ -7,12 +7,18 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { optedIn } from '../healer/settings/labels.ts'
 import { freePort } from './support/free-port.ts'
-import { BY_CI, ON_EMBEDDED, ON_ENGINE, readmeCommands, readmeYaml } from './support/readme.ts'
+import { blocks, readPage } from './support/pages.ts'
+import { BY_CI, ON_DEPLOYING, ON_EMBEDDED, ON_ENGINE, readmeCommands, readmeYaml } from './support/readme.ts'
 
 const execute = promisify(execFile)
 
 await t.test('every command of the README is run by a test, and every command that is run is in it', async (t) => {
-  t.same([...readmeCommands].sort(), [...ON_EMBEDDED, ...ON_ENGINE, ...BY_CI].sort())
+  t.same([...readmeCommands].sort(), [...ON_EMBEDDED, ...ON_ENGINE, ...ON_DEPLOYING, ...BY_CI].sort())
+})
+
+await t.test('what the README has of docs/deploy.md stands there too, where its commands are run', async (t) => {
+  const commands = blocks(readPage('deploy.md'), 'sh').flatMap((block) => block.trim().split('\n'))
+  for (const command of ON_DEPLOYING) t.ok(commands.includes(command), command)
 })
 
 await t.test('CI runs the README’s test command', async (t) => {

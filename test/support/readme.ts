@@ -31,5 +31,11 @@ export const ON_ENGINE = [
   `${COMPOSE} --profile '*' down`,
 ] as const
 
+/** Those of docs/deploy.md, run by test/engine/deploy.test.ts. */
+export const ON_DEPLOYING = [
+  'docker compose up --detach --build proxy healer web',
+  'docker compose exec healer node /app/healer.mjs check',
+] as const
+
 /** What runs these very tests. */
 export const BY_CI = ['npm cit'] as const
