@@ -113,7 +113,7 @@ await t.test('a firing alert is taken, shown, and ended by what Alertmanager sen
   ])
   const series = 'postern_healer_rule_firing{container="web",rule="HighErrorRate"} 1'
   t.match((await ask({ path: '/metrics', method: 'GET' })).body, series)
-  t.match((await ask({ path: '/', method: 'GET' })).body, 'alert HighErrorRate fires')
+  t.match((await ask({ path: '/', method: 'GET' })).body, 'Alert HighErrorRate fires')
 
   t.match((await ask({ body: webhook([alert()]) })).body.firing, [{ container: 'web' }], 'told of again')
   const ended = { status: 'resolved', endsAt: '2026-01-01T00:00:30Z' }
