@@ -83,7 +83,7 @@ await t.test('nothing that makes the images is of one platform', async (t) => {
 await t.test('the version is the same wherever it stands', async (t) => {
   const places: readonly (readonly [string, RegExp])[] = [
     ['proxy/version.ts', /VERSION = '(.*)'/],
-    ['healer/main.ts', /\.version\('(.*)'\)/],
+    ['healer/main.ts', /version\('([^']*)'/],
     ['compose/Dockerfile', /^ARG VERSION=(.*)$/m],
     ['compose/compose.yaml', /-healer:\$\{POSTERN_VERSION:-(.*)\}/],
     ['docs/compose.md', /\| `POSTERN_VERSION` \| `(.*?)`/],
