@@ -16,7 +16,9 @@ import { preparePlace, runProgram, startServing } from './proxy/support/proxy-pr
 import { readPage } from './support/pages.ts'
 import { noPty, shellProgram, startOnTerminal } from './support/pty.ts'
 
+// What runs the tests sets one or the other, and Node warns of both.
 delete process.env.FORCE_COLOR
+delete process.env.NO_COLOR
 
 await t.test('the proxy and the healer have the same', async (t) => {
   t.equal(readFileSync('proxy/terminal.ts', 'utf8'), readFileSync('healer/terminal.ts', 'utf8'))
