@@ -1,5 +1,6 @@
 // The main job, on a real Engine, as a person would do it: the sample app is broken in each way, and the healer heals it.
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { startBrowser, withoutBrowser } from '../support/browser.ts'
 import { bringUp, inspect, waitFor } from './support/composition.ts'
 
 await t.test('a healing run', { timeout: 580_000 }, async (t) => {
@@ -10,7 +11,9 @@ await t.test('a healing run', { timeout: 580_000 }, async (t) => {
     const { StartedAt } = (await inspect('sample-app')).State
     t.match(await (await stack.app('POST', '/break')).json(), { message: 'The app is now unhealthy' })
     await stack.said('sample-app — recovered: healthy')
-    const words = (await stack.healerLog()).map(({ msg }) => msg).filter((msg) => msg.includes('sample-app'))
+    const said = (await stack.healerLog()).map(({ msg }) => msg).filter((msg) => msg.includes('sample-app'))
+    // A probe may come before the app listens again.
+    const words = said.filter((msg, i) => i < 3 || !msg.includes(' — starting: '))
     t.match(words, [
       'watching 1: sample-app',
       'sample-app — probing by http :8080/health',
@@ -38,6 +41,7 @@ await t.test('a healing run', { timeout: 580_000 }, async (t) => {
     ['hang', 'no answer within 1 s'],
     ['stubborn', 'answered 503'],
   ] as const) {
+    const seen = mode === 'stubborn' && withoutBrowser === false ? await watchPage(t, stack.ports.healer) : undefined
     await t.test(`mode=${mode}: restarted and verified`, async (t) => {
       const since = (await stack.healerLog()).length
       await stack.app('POST', `/break?mode=${mode}`)
@@ -46,6 +50,8 @@ await t.test('a healing run', { timeout: 580_000 }, async (t) => {
       t.ok(words.includes(`sample-app — unhealthy (3/3): ${reason}`), words.join('\n'))
       t.equal(words.filter((msg) => msg.startsWith('Successfully restarted: sample-app')).length, 1)
       t.equal((await stack.app('GET', '/health')).status, 200)
+      // It takes its whole grace to stop, so nobody who looks can miss it.
+      if (seen) t.match((await seen()).join(' '), /healthy.* restarting .*healthy$/)
     })
   }
 
@@ -96,3 +102,21 @@ await t.test('DRY_RUN=true says what it would have done and does not', { timeout
   )
   t.equal((await stack.healerLog()).filter(({ msg }) => msg.startsWith('DRY RUN')).length, 1)
 })
+
+/** Opens the status page in a browser. Gives all that the sample app was on it since, once it is healthy and its incident has ended there. */
+async function watchPage(t: Test, port: number): Promise<() => Promise<readonly string[]>> {
+  const page = await (await startBrowser(t)).newPage()
+  await page.goto(`http://127.0.0.1:${port}`)
+  await page.locator('#live[data-state="live"]').waitFor()
+  await page.evaluate(() => {
+    const row = document.querySelector<HTMLElement>('#containers > li[data-name="sample-app"]')
+    const seen = [row?.dataset.standing]
+    Object.assign(window, { seen })
+    if (row) new MutationObserver(() => seen.push(row.dataset.standing)).observe(row, { attributeFilter: ['data-standing'] })
+  })
+  return async () => {
+    await page.locator('#containers > li[data-standing="healthy"]').waitFor()
+    await page.locator('#incidents > li').first().and(page.locator('[data-state="ended"]')).waitFor()
+    return page.evaluate(() => (window as unknown as { seen: string[] }).seen)
+  }
+}

@@ -60,10 +60,10 @@ await t.test('the README’s commands for Docker do what it says', { timeout: 58
   t.equal((await docker('ps', '--quiet', '--filter', 'label=com.docker.compose.project=postern')).trim(), '')
 })
 
-await t.test('the README’s compose snippet is one', async (t) => {
+await t.test('the README’s compose snippet is one, beside a checkout of this repository', async (t) => {
   for (const snippet of readmeYaml) {
     const { stdout } = await execute('sh', ['-c', 'printf "%s" "$SNIPPET" | docker compose -f - config --no-consistency'], {
-      env: { ...process.env, SNIPPET: snippet },
+      env: { ...process.env, SNIPPET: snippet.replace('../postern', process.cwd()) },
     })
     t.match(stdout, /monitored: "true"/)
   }

@@ -96,7 +96,7 @@ await t.test('docker through the proxy', { timeout: 580_000 }, async (t) => {
   })
 
   await t.test('logs, whole and followed to their end', async (t) => {
-    await both(t, ['logs', '--timestamps', '--until', '1s', NAME])
+    await both(t, ['logs', '--timestamps', '--until', new Date().toISOString(), NAME])
     const script =
       'process.stdout.write(require("crypto").randomBytes(400000)); console.error("to the other"); setTimeout(() => {}, 500)'
     const made = `${NAME}-logs`
@@ -126,6 +126,9 @@ await t.test('docker through the proxy', { timeout: 580_000 }, async (t) => {
     }
   })
 
+  /** Ends at once the first time, and not by itself when it is started again. */
+  const ONCE_SHORT = 'test -e /tmp/again && sleep 600; touch /tmp/again; exit 5'
+
   await t.test('run: input, output, how it ended, and what it leaves', async (t) => {
     t.equal((await both(t, ['run', '--rm', '-i', IMAGE, 'sha256sum'], { input: big })).stdout, `${sha256(big)}  -\n`)
     t.equal((await both(t, ['run', '--rm', IMAGE, 'sh', '-c', 'echo out; echo err >&2; exit 3'])).code, 3)
@@ -136,7 +139,7 @@ await t.test('docker through the proxy', { timeout: 580_000 }, async (t) => {
       env: { DOCKER_HOST: hosts[1] },
     })
     t.equal(withoutEcho(stdout), 'terminal\r\n')
-    const id = (await proxied(['run', '--detach', IMAGE, 'sh', '-c', 'sleep 0.5; exit 5'])).stdout.trim()
+    const id = (await proxied(['run', '--detach', IMAGE, 'sh', '-c', ONCE_SHORT])).stdout.trim()
     t.teardown(() => docker('rm', '--force', id))
     t.equal((await proxied(['wait', id])).stdout, '5\n')
     for (const args of [
