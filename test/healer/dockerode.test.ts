@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { connectDocker } from '../../healer/docker/dockerode.ts'
-import { shortDirectory } from './support/docker-api.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 const ID = 'a'.repeat(64)
 const LISTED = {
@@ -35,7 +35,7 @@ const INSPECTED = {
 
 /** An API that answers each request as `answer` says, with what was asked of it; asked with so much patience. */
 async function startApi(t: Test, answer: RequestListener, patienceMs = 60_000) {
-  const socketPath = join(shortDirectory(t), 'api.sock')
+  const socketPath = join(temporaryDirectory(t), 'api.sock')
   const asked: string[] = []
   const server = createServer((request, response) => {
     asked.push(
@@ -156,7 +156,7 @@ await t.test('a container that is gone is no error', async (t) => {
 await t.test('a refusal and an unreachable proxy are said in words', async (t) => {
   const { docker } = await startApi(t, json(403, { message: 'ContainerList is not allowed' }))
   await t.rejects(docker.list(), { name: 'DockerError', message: /answered 403: ContainerList is not allowed$/ })
-  const nobody = connectDocker({ socketPath: join(shortDirectory(t), 'none.sock') })
+  const nobody = connectDocker({ socketPath: join(temporaryDirectory(t), 'none.sock') })
   await t.rejects(nobody.list(), {
     name: 'DockerError',
     message: /none\.sock cannot be reached \(ENOENT\); is the proxy running\?$/,

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { EnvironmentError, readEnvironment } from '../../healer/settings/environment.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 await t.test('the defaults are the original’s', async (t) => {
   t.match(readEnvironment({}), {
@@ -156,7 +157,7 @@ await t.test('the token of control is a secret like the others', async (t) => {
 })
 
 await t.test('a secret that is wrong is not repeated in the message', async (t) => {
-  const file = join(t.testdir(), 'url')
+  const file = join(temporaryDirectory(t), 'url')
   writeFileSync(file, 'not-an-address-but-secret')
   t.throws(() => readEnvironment({ SLACK_WEBHOOK_URL_FILE: file }), { message: /^(?!.*but-secret)SLACK_WEBHOOK_URL holds/ })
 })

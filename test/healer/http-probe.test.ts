@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type HttpProbe, probeHttp } from '../../healer/probe/http.ts'
 import { pattern } from '../../healer/settings/pattern.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { startServer } from './support/bench.ts'
 import { CA_FILE, closedPort, httpProbe, listen, readCertificate, saying } from './support/probed.ts'
 
@@ -156,7 +157,7 @@ await t.test('over TLS', async (t) => {
   const port = await serve(readCertificate())
   const expired = await serve(readCertificate('expired'))
   const plain = await startServer(t)
-  const junk = join(t.testdir(), 'junk.pem')
+  const junk = join(temporaryDirectory(t), 'junk.pem')
   writeFileSync(junk, '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n')
   const own = { scheme: 'https', hostname: 'web.test', caFile: CA_FILE } as const
   for (const [what, at, change, result, reason] of [

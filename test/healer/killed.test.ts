@@ -1,5 +1,6 @@
 // A healer that is killed at any moment of a restart goes on where it was: nothing is restarted twice for it, and what was ill is healed.
 import t from 'tap'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { createBench, startServer } from './support/bench.ts'
 
 type Moment = {
@@ -22,7 +23,7 @@ const moments: readonly Moment[] = [
 
 for (const { what, afterMs, midRestart, restarts } of moments) {
   await t.test(`killed ${what}`, async (t) => {
-    const directory = t.testdir()
+    const directory = temporaryDirectory(t)
     const app = await startServer(t)
     let release = (): void => undefined
     const killed = new Promise<never>((_resolve, reject) => {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { freePort } from '../support/free-port.ts'
-import { shortDirectory } from './support/docker-api.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { startHealer } from './support/program.ts'
 
 await t.test('wrong settings end it with 2 and a sentence for each', async (t) => {
@@ -19,7 +19,7 @@ await t.test('an unknown command ends it with 2', async (t) => {
 
 await t.test('a state directory that is not there ends it with 1 and says what to do', async (t) => {
   const { ended, output } = startHealer(t, ['run'], {
-    STATE_DIR: join(t.testdir(), 'none'),
+    STATE_DIR: join(temporaryDirectory(t), 'none'),
     HEALER_PORT: String(await freePort()),
   })
   t.same(await ended, [1, null])
@@ -27,7 +27,7 @@ await t.test('a state directory that is not there ends it with 1 and says what t
 })
 
 await t.test('check ends with 1 where Docker cannot be asked, and with 2 for wrong settings', async (t) => {
-  const env = { DOCKER_HOST: `unix://${shortDirectory(t)}/none.sock`, CHECK_INTERVAL: '7' }
+  const env = { DOCKER_HOST: `unix://${temporaryDirectory(t)}/none.sock`, CHECK_INTERVAL: '7' }
   const check = startHealer(t, ['check'], env)
   t.same(await check.ended, [1, null])
   t.match(check.output.text, /^Settings of the healer\n {2}CHECK_INTERVAL +7 +environment\n/)
@@ -47,8 +47,7 @@ await t.test('check ends with 1 where Docker cannot be asked, and with 2 for wro
 })
 
 await t.test('without a proxy it runs, says once what is amiss, answers its health check, and stops on SIGTERM', async (t) => {
-  // Not `t.testdir()`: the path of a socket has room for 107 bytes.
-  const directory = shortDirectory(t)
+  const directory = temporaryDirectory(t)
   const port = await freePort()
   const env = {
     STATE_DIR: directory,

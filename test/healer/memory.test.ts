@@ -10,6 +10,7 @@ import t, { type Test } from 'tap'
 import { NO_ESCALATION } from '../../healer/health/state.ts'
 import { openMemory, type Remembered } from '../../healer/state/memory.ts'
 import { compiled, plainNode } from '../support/programs.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { createBench, startServer } from './support/bench.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import { createFakeDocker } from './support/fake-docker.ts'
@@ -22,7 +23,7 @@ function createLog() {
 }
 
 await t.test('a probe that was armed stays armed for the same image and settings, and for no other', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const clock = createFakeClock()
   const { summary } = createFakeDocker(clock).add('web')
   const memory = await openMemory(directory, clock, silent)
@@ -38,7 +39,7 @@ await t.test('a probe that was armed stays armed for the same image and settings
 })
 
 await t.test('past restarts weigh on the very container, by the time that has passed', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const before = createFakeClock()
   const { summary } = createFakeDocker(before).add('web')
   const memory = await openMemory(directory, before, silent)
@@ -52,7 +53,7 @@ await t.test('past restarts weigh on the very container, by the time that has pa
 })
 
 await t.test('a pause goes by the name and outlives a recreate, and one that is over is none', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const before = createFakeClock()
   const { summary } = createFakeDocker(before).add('web')
   const memory = await openMemory(directory, before, silent)
@@ -74,7 +75,7 @@ await t.test('a pause goes by the name and outlives a recreate, and one that is 
 })
 
 await t.test('an open incident is the very container’s, and goes by the time of day', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const before = createFakeClock()
   const { summary } = createFakeDocker(before).add('web')
   const memory = await openMemory(directory, before, silent)
@@ -91,7 +92,7 @@ await t.test('an open incident is the very container’s, and goes by the time o
 })
 
 await t.test('a file of version 1 is understood, and written anew as version 2', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const clock = createFakeClock()
   const { summary } = createFakeDocker(clock).add('web')
   const lastRestartAt = new Date(clock.wallMs() - 5000).toISOString()
@@ -134,7 +135,7 @@ const unreadable: [text: string, aside: string, message: RegExp][] = [
 ]
 for (const [text, aside, message] of unreadable) {
   await t.test(`“${text}” is set aside, and said`, async (t) => {
-    const directory = t.testdir()
+    const directory = temporaryDirectory(t)
     const file = join(directory, 'healer.json')
     writeFileSync(file, text)
     const { log, lines } = createLog()
@@ -164,7 +165,7 @@ const remembered = (nowMs: number): fc.Arbitrary<Remembered> => {
 }
 
 await t.test('whatever was remembered is recalled after a restart of the healer, to the second', async (t) => {
-  const parent = t.testdir()
+  const parent = temporaryDirectory(t)
   const before = createFakeClock()
   const nowMs = before.monotonicMs()
   // As Docker names containers.
@@ -218,7 +219,7 @@ function isSameSecond(was: number | undefined, is: number | undefined, shiftMs: 
 
 /** A file with everything in it, and how to recall what `directory`, or another, has of its container. */
 async function writeFullFile(t: Test) {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const clock = createFakeClock()
   const { summary } = createFakeDocker(clock).add('web')
   const memory = await openMemory(directory, clock, silent)
@@ -284,7 +285,7 @@ await t.test(
   async (t) => {
     const clock = createFakeClock()
     const { summary } = createFakeDocker(clock).add('web')
-    const parent = t.testdir()
+    const parent = temporaryDirectory(t)
     const program = compiled('healer/support/remember.ts')
     const killOne = async (afterMs: number) => {
       const directory = mkdtempSync(join(parent, 'killed-'))
@@ -311,11 +312,11 @@ await t.test(
 )
 
 await t.test('a directory that cannot be written is an error at the start', async (t) => {
-  await t.rejects(openMemory(join(t.testdir(), 'none'), createFakeClock(), silent), { code: 'ENOENT' })
+  await t.rejects(openMemory(join(temporaryDirectory(t), 'none'), createFakeClock(), silent), { code: 'ENOENT' })
 })
 
 await t.test('a healer that is started anew heals what it had armed before', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const app = await startServer(t)
   const first = createBench(t, {}, directory)
   first.docker.add('web', app.port)

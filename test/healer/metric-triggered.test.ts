@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { createBench, startServer } from './support/bench.ts'
 
 const FIRES = { container: 'web', fingerprint: 'a1', name: 'HighErrorRate', summary: '7 % fail', isFiring: true }
 const ENDS = { ...FIRES, isFiring: false }
 
 /** A healer that watches `web`, whose probe succeeds; the run is ten minutes old. */
-async function start(t: Test, env: NodeJS.ProcessEnv = {}, stateDir = t.testdir()) {
+async function start(t: Test, env: NodeJS.ProcessEnv = {}, stateDir = temporaryDirectory(t)) {
   const bench = createBench(t, env, stateDir)
   const app = await startServer(t)
   const web = bench.docker.add('web', app.port)
@@ -125,14 +126,14 @@ await t.test('a container that goes by the Engine’s verdict needs the threshol
 })
 
 await t.test('a pause, healer.action=none and a dry run hold what an alert would restart', async (t) => {
-  const paused = await start(t, {}, t.testdir({ paused: {} }))
+  const paused = await start(t, {}, temporaryDirectory(t))
   await paused.healer.control.pause('web', Number.POSITIVE_INFINITY)
   await paused.bench.rules().take([FIRES])
   await paused.bench.clock.advance(60_000)
   t.same(paused.bench.docker.restarts, [])
   t.equal(paused.state()?.notRestarting, 'paused')
 
-  const dry = await start(t, { DRY_RUN: 'true' }, t.testdir({ dry: {} }))
+  const dry = await start(t, { DRY_RUN: 'true' }, temporaryDirectory(t))
   await dry.bench.rules().take([FIRES])
   await dry.bench.clock.advance(60_000)
   t.same(dry.bench.docker.restarts, [])
@@ -154,7 +155,7 @@ await t.test('where alerts fire for most containers at once, nothing is restarte
 })
 
 await t.test('what fires is known to a healer that is started anew', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const first = await start(t, {}, directory)
   await first.bench.rules().take([FIRES])
   await first.bench.stop()
@@ -174,7 +175,7 @@ await t.test('an alert that nobody repeats for 12 h counts no more', async (t) =
 })
 
 await t.test('what is forgotten is written before the healer ends', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const { bench } = await start(t, { DRY_RUN: 'true' }, directory)
   await bench.rules().take([FIRES])
   bench.clock.leap(12 * 3_600_000)

@@ -1,6 +1,7 @@
 // What a container's surroundings forbid: nothing is restarted while so many fail at once that the healer itself may be ill, before what a
 // container needs is well, in a maintenance window, or where a person said so. Each is said, and ends by itself.
 import t from 'tap'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { type Bench, createBench, startServer } from './support/bench.ts'
 
 const COMPOSE = (service: string, needs = '') => ({
@@ -196,7 +197,7 @@ await t.test('a task of a swarm is told of, and never restarted: the swarm would
 await t.test(
   'a paused container is not restarted until it is resumed or the pause is over, also by the next healer',
   async (t) => {
-    const directory = t.testdir()
+    const directory = temporaryDirectory(t)
     const bench = createBench(t, {}, directory)
     const app = await startServer(t)
     bench.docker.add('web', app.port)

@@ -3,6 +3,7 @@
 import type { RequestListener } from 'node:http'
 import t, { type Test } from 'tap'
 import { connectDocker } from '../../healer/docker/dockerode.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { createBench, startServer } from './support/bench.ts'
 import { type DockerApi, serveDocker } from './support/docker-api.ts'
 
@@ -79,7 +80,7 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
 }
 
 async function setUp(t: Test, { readMs = 60_000, restartMs = 60_000 }: { readMs?: number; restartMs?: number } = {}) {
-  const bench = createBench(t, {}, t.testdir(), (fake) => {
+  const bench = createBench(t, {}, temporaryDirectory(t), (fake) => {
     api = serveDocker(t, () => fake)
     return api.then(({ socketPath }) => connectDocker({ socketPath }, { readMs, restartMs }))
   })

@@ -13,6 +13,7 @@ import {
   takeAlerts,
 } from '../../healer/health/rules.ts'
 import { openRules } from '../../healer/state/rules.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 
 const NONE: FiringRules = new Map()
@@ -102,7 +103,7 @@ await t.test('of several alerts the first is named, with how many there are', as
 })
 
 await t.test('what fires outlives the healer, with the time that has passed', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const before = createFakeClock()
   const { log, lines } = createLog()
   const store = await openRules(directory, before, log)
@@ -125,7 +126,7 @@ await t.test('what fires outlives the healer, with the time that has passed', as
 })
 
 await t.test('a clock that was set back does not put an alert into the future', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const before = createFakeClock()
   await (await openRules(directory, before, createLog().log)).take([alert()])
   const clock = createFakeClock()
@@ -137,7 +138,7 @@ await t.test('a clock that was set back does not put an alert into the future', 
 await t.test('an alert that nobody repeats is forgotten after 12 h, and that is said once', async (t) => {
   const clock = createFakeClock()
   const { log, lines } = createLog()
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const store = await openRules(directory, clock, log)
   await store.take([alert(), alert({ fingerprint: 'b2', name: 'Slow' })])
   await clock.advance(FORGET_AFTER_MS - 1)
@@ -186,7 +187,7 @@ for (const [text, aside, words] of unreadable) {
 }
 
 await t.test('a file that cannot be written is said, and what fires is known all the same', async (t) => {
-  const directory = t.testdir()
+  const directory = temporaryDirectory(t)
   const { log, lines } = createLog()
   const store = await openRules(join(directory, 'gone'), createFakeClock(), log)
   writeFileSync(join(directory, 'gone'), '')

@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePort } from '../support/free-port.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { startServer } from './support/bench.ts'
-import { serveDocker, shortDirectory } from './support/docker-api.ts'
+import { serveDocker } from './support/docker-api.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import { createFakeDocker } from './support/fake-docker.ts'
 import { startHealer } from './support/program.ts'
@@ -57,7 +58,7 @@ await t.test('no secret is written, served or kept', { timeout: 580_000 }, async
   const labels = { monitored: 'true', 'healer.arm': 'immediately', 'healer.retries': '1', 'healer.start_period': '0s' }
   docker.add('web', app.port, { summary: { labels } })
   const echo = await startEcho(t)
-  const directory = shortDirectory(t)
+  const directory = temporaryDirectory(t)
   const alerts = join(directory, 'alerts.yaml')
   const signing = join(directory, 'signing')
   writeFileSync(signing, `${SECRETS.signing}\n`)
@@ -99,7 +100,7 @@ await t.test('no secret is written, served or kept', { timeout: 580_000 }, async
 })
 
 await t.test('no secret is in what is said of a wrong setting', async (t) => {
-  const directory = shortDirectory(t)
+  const directory = temporaryDirectory(t)
   const alerts = join(directory, 'alerts.yaml')
   writeFileSync(
     alerts,

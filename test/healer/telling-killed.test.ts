@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { GROUP_WAIT_MS } from '../../healer/alert/sender.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { FAILING, plainReceiver, RECOVERED, RESTARTED, startTelling } from './support/telling.ts'
 
 const HAPPENINGS = [FAILING, RESTARTED, RECOVERED, FAILING, RESTARTED]
 
 await t.test('killed at any moment, it goes on where it was', async (t) => {
-  const stateDir = t.testdir()
+  const stateDir = temporaryDirectory(t)
   /** What a healer would find that was killed at that moment, and what was taken by then. */
   const moments: { readonly directory: string; readonly taken: readonly string[] }[] = []
   const taken: string[] = []

@@ -6,6 +6,7 @@ import t from 'tap'
 import type { Alert } from '../../healer/alert/alert.ts'
 import { MAX_QUEUED, pauseMs } from '../../healer/alert/outbox.ts'
 import { GROUP_WAIT_MS } from '../../healer/alert/sender.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { FAILING, GAVE_UP, plainReceiver, RECOVERED, RESTARTED, startTelling } from './support/telling.ts'
 
 const HOUR = 3_600_000
@@ -91,7 +92,7 @@ await t.test('what will never be taken is given up with a loud word; what stands
 })
 
 await t.test('a healer that is started anew tells what was not told, and knows what was', async (t) => {
-  const stateDir = t.testdir()
+  const stateDir = temporaryDirectory(t)
   const first = await startTelling(t, { stateDir, answer: () => ({ outcome: 'later', answer: 'down' }) })
   await first.happen('web', FAILING, RESTARTED)
   await first.clock.advance(10_000)
@@ -106,7 +107,7 @@ await t.test('a healer that is started anew tells what was not told, and knows w
 })
 
 await t.test('at the end what is due is tried once more, and the rest is kept', async (t) => {
-  const stateDir = t.testdir()
+  const stateDir = temporaryDirectory(t)
   const { happen, stop, took } = await startTelling(t, { stateDir })
   await happen('web', FAILING, RESTARTED)
   await stop()
@@ -173,7 +174,7 @@ await t.test('a receiver that fails at one alert is told of all others', async (
 
 await t.test('a queue has an end: the oldest goes, and it is said', async (t) => {
   const answer = () => ({ outcome: 'later', answer: 'down' }) as const
-  const stateDir = t.testdir()
+  const stateDir = temporaryDirectory(t)
   const before = await startTelling(t, { stateDir, answer })
   await before.happen('web', FAILING, RESTARTED)
   await before.stop()

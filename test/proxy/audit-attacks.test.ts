@@ -6,8 +6,8 @@ import t, { type Test } from 'tap'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
 import { fingerprint, makeSealKey, type SealKey } from '../../proxy/audit/chain.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { forge, makeLog, now, parse, said, verifyLines } from './support/forged-log.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const [own, another] = [makeSealKey(), makeSealKey()]
 

@@ -7,8 +7,8 @@ import type { AuditEvent } from '../../proxy/audit/audit-line.ts'
 import { type AuditLogOptions, openAuditLog } from '../../proxy/audit/audit-log.ts'
 import { listEarlierFiles } from '../../proxy/audit/log-file.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { type Fault, NO_FAULT, withFault } from './support/faulty-files.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const now = () => Date.parse('2024-06-01T12:00:00Z')
 const said = (reason: string): AuditEvent => ({ event: 'start', reason })

@@ -12,8 +12,8 @@ import type { ReadLine } from '../../proxy/audit/read-log.ts'
 import { NEW_TAIL } from '../../proxy/audit/tail.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
 import { plainNode } from '../support/programs.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { parseLines } from './support/start-proxy.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const now = () => Date.parse('2024-06-01T12:00:00Z')
 const event = (reason: string): AuditEvent => ({ event: 'start', reason })

@@ -20,10 +20,10 @@ import { openAuditLog } from '../../proxy/audit/audit-log.ts'
 import { listEarlierFiles } from '../../proxy/audit/log-file.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
 import { compiled, plainNode } from '../support/programs.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { preparePlace, startServing } from './support/proxy-process.ts'
 import { ask } from './support/raw-client.ts'
 import { parseLines } from './support/start-proxy.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const now = () => Date.parse('2024-06-01T12:00:00Z')
 const event = (reason: string): AuditEvent => ({ event: 'start', reason })

@@ -6,8 +6,8 @@ import t, { type Test } from 'tap'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
 import { hashLine, makeSealKey, signSeal } from '../../proxy/audit/chain.ts'
 import { renderVerified, verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { runProgram } from './support/proxy-process.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const now = () => Date.parse('2024-06-01T12:00:00Z')
 

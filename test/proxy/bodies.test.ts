@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t from 'tap'
+import type { Owner } from '../support/temporary.ts'
 import { containerId, fakeContainer } from './support/containers.ts'
 import { everythingPolicy } from './support/everything.ts'
 import { plainRequest } from './support/raw-client.ts'
 import { aWhile, openConnection, readChunks, splitHead, until } from './support/raw-connection.ts'
 import { DB, HIDDEN, type RunningProxy, startProxy, usualContainers, WEB } from './support/start-proxy.ts'
-import type { Owner } from './support/temporary.ts'
 
 const SCOPE = [{ labels: { monitored: 'true' } }, { labels: { autoheal: 'true' } }]
 const start = (t: Owner, options: Parameters<typeof startProxy>[1] = {}) =>

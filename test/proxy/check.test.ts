@@ -11,11 +11,11 @@ import type { Selector } from '../../proxy/policy/policy.ts'
 import { policyLines } from '../../proxy/policy/policy-lines.ts'
 import { answerFields, type FieldTree } from '../../proxy/request/answer-fields.ts'
 import { CATALOGUE, whyNotServed } from '../../proxy/request/catalogue.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { containerId, fakeContainer, listed } from './support/containers.ts'
 import { startFakeEngine } from './support/fake-engine.ts'
 import { HEALER_POLICY_FILE, HEALER_POLICY_TEXT, healerPolicy, policyOf, policyText } from './support/policies.ts'
 import { runProgram } from './support/proxy-process.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const TESTS = 'tests:\n  - deny: POST /build\n'
 

@@ -2,11 +2,11 @@
 import type { Socket } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
+import type { Owner } from '../support/temporary.ts'
 import { containerId } from './support/containers.ts'
 import { plainRequest } from './support/raw-client.ts'
 import { openConnection, type RawConnection, readChunks, splitHead, until } from './support/raw-connection.ts'
 import { DB, HIDDEN, type RunningProxy, startProxy, WEB } from './support/start-proxy.ts'
-import type { Owner } from './support/temporary.ts'
 
 const SHOW = '[Type, Action, status, timeNano, Actor: [ID, Attributes: [name, exitCode]]]'
 const policy = (scope: string, show = SHOW) =>

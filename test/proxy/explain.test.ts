@@ -5,9 +5,9 @@ import t from 'tap'
 import { explain, renderExplained } from '../../proxy/check/explain.ts'
 import { parseGiven } from '../../proxy/policy/parse-policy.ts'
 import { policyLines } from '../../proxy/policy/policy-lines.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { HEALER_POLICY_FILE, HEALER_POLICY_TEXT, policyOf, policyText } from './support/policies.ts'
 import { runProgram } from './support/proxy-process.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 /** What is said of `line` under the policy `text`. */
 function explained(text: string, line: string, given = '{}') {

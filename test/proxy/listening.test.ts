@@ -4,8 +4,8 @@ import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
 import { listen } from '../../proxy/serve/listen.ts'
+import { type Owner, temporaryDirectory } from '../support/temporary.ts'
 import { ask } from './support/raw-client.ts'
-import { type Owner, temporaryDirectory } from './support/temporary.ts'
 
 function namedServer(owner: Owner, name: string): Server {
   const server = createServer((_request, response) => response.setHeader('content-length', name.length).end(name))

@@ -8,12 +8,12 @@ import type { Charge } from '../../proxy/policy/decide.ts'
 import { listen } from '../../proxy/serve/listen.ts'
 import { createProxyMetrics } from '../../proxy/serve/metrics.ts'
 import { createMetricsServer } from '../../proxy/serve/metrics-server.ts'
+import { type Owner, temporaryDirectory } from '../support/temporary.ts'
 import { containerId } from './support/containers.ts'
 import { decideLine, inspected, inWords, NOW_MS, restartCharge } from './support/deciding.ts'
 import { startFakeEngine } from './support/fake-engine.ts'
 import { healerPolicy, policyOf, policyText } from './support/policies.ts'
 import { ask } from './support/raw-client.ts'
-import { type Owner, temporaryDirectory } from './support/temporary.ts'
 
 const samples = (text: string) => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 

@@ -4,11 +4,11 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, wr
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { HEALER_POLICY_TEXT, policyOf, policyText } from './support/policies.ts'
 import { type Place, preparePlace, startServing } from './support/proxy-process.ts'
 import { ask, messageOf } from './support/raw-client.ts'
 import { startProxy, WEB, whatHappened } from './support/start-proxy.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const NARROW = policyText(['SystemPing: {}'])
 const RESTART = 'POST /containers/web/restart'

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { loadPolicy, PolicyFileError } from '../../proxy/policy/load-policy.ts'
 import { runPolicyTests } from '../../proxy/policy/run-tests.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { HEALER_POLICY_FILE, HEALER_POLICY_TEXT, healerPolicy, policyOf, policyText } from './support/policies.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 t.test('the healer’s policy says what its head promises', async (t) => {
   const policy = healerPolicy()

@@ -3,9 +3,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { connectEngine } from '../../proxy/engine/engine.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { containerId, fakeContainer } from './support/containers.ts'
 import { startProxy } from './support/start-proxy.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 /** An Engine that does with each connection what `answer` does, bytes by hand. */
 async function engineThat(t: Test, answer: (write: (bytes: string) => void, end: () => void) => void) {

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { temporaryFiles } from '../support/temporary.ts'
 import { everythingPolicy } from './support/everything.ts'
 import { preparePlace, startServing } from './support/proxy-process.ts'
 import { plainRequest } from './support/raw-client.ts'
 import { openConnection, splitHead, until } from './support/raw-connection.ts'
 import { whatHappened } from './support/start-proxy.ts'
-import { temporaryFiles } from './support/temporary.ts'
 
 const POLICY = everythingPolicy('client', [{ labels: { monitored: 'true' } }, { labels: { autoheal: 'true' } }])
 const EVENTS = plainRequest('GET /events')

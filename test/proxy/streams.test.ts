@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
+import type { Owner } from '../support/temporary.ts'
 import { everythingPolicy } from './support/everything.ts'
 import { plainRequest } from './support/raw-client.ts'
 import { aWhile, openConnection, type RawConnection, readChunks, splitHead, until } from './support/raw-connection.ts'
 import { type RunningProxy, startProxy, WEB } from './support/start-proxy.ts'
-import type { Owner } from './support/temporary.ts'
 
 const SCOPE = [{ labels: { monitored: 'true' } }, { labels: { autoheal: 'true' } }]
 const start = (t: Owner, options: Parameters<typeof startProxy>[1] = {}) =>

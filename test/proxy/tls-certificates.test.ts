@@ -6,9 +6,9 @@ import { connect } from 'node:tls'
 import t from 'tap'
 import { loadTls } from '../../proxy/serve/tls-files.ts'
 import { blocks, readPage } from '../support/pages.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { ask } from './support/raw-client.ts'
 import { startTlsProxy } from './support/start-tls.ts'
-import { temporaryDirectory } from './support/temporary.ts'
 
 const page = readPage('proxy.md')
 const section = page.slice(page.indexOf('\n## Over TCP\n'), page.indexOf('\n## The policy\n'))

@@ -5,12 +5,12 @@ import { connect as connectPlain } from 'node:net'
 import { connect } from 'node:tls'
 import t from 'tap'
 import { freePort } from '../support/free-port.ts'
+import { temporaryFiles } from '../support/temporary.ts'
 import { type Certified, clientOf, createAuthority, serverOf } from './support/certificates.ts'
 import { HEALER_POLICY_FILE } from './support/policies.ts'
 import { preparePlace, startServing } from './support/proxy-process.ts'
 import { ask, plainRequest } from './support/raw-client.ts'
 import { healerOf, startTlsProxy } from './support/start-tls.ts'
-import { temporaryFiles } from './support/temporary.ts'
 
 const [old, next] = [createAuthority(), createAuthority()]
 

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { freePort } from '../support/free-port.ts'
+import { temporaryFiles } from '../support/temporary.ts'
 import { clientOf, createAuthority, serverOf } from './support/certificates.ts'
 import { HEALER_POLICY_FILE } from './support/policies.ts'
 import { type Place, preparePlace, type Run, type RunOptions, runProgram, startServing } from './support/proxy-process.ts'
 import { ask, talk } from './support/raw-client.ts'
 import { startTlsProxy, tlsFiles } from './support/start-tls.ts'
-import { temporaryFiles } from './support/temporary.ts'
 
 const authority = createAuthority()
 const HOUR_MS = 3_600_000

@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t from 'tap'
+import type { Owner } from '../support/temporary.ts'
 import { containerId, fakeContainer } from './support/containers.ts'
 import { everythingPolicy } from './support/everything.ts'
 import type { Conversation } from './support/fake-engine.ts'
 import { ask, plainRequest } from './support/raw-client.ts'
 import { aWhile, openConnection, type RawConnection, splitHead, until } from './support/raw-connection.ts'
 import { type RunningProxy, startProxy, WEB } from './support/start-proxy.ts'
-import type { Owner } from './support/temporary.ts'
 
 const SCOPE = [{ labels: { monitored: 'true' } }]
 const start = (t: Owner, options: Parameters<typeof startProxy>[1] = {}) =>

@@ -6,7 +6,7 @@ import { PLAIN_TCP } from '../../../proxy/serve/transport.ts'
 import { type Certified, clientOf, createAuthority } from '../../proxy/support/certificates.ts'
 import { startProxy } from '../../proxy/support/start-proxy.ts'
 import { startTlsProxy } from '../../proxy/support/start-tls.ts'
-import { temporaryFiles } from '../../proxy/support/temporary.ts'
+import { temporaryFiles } from '../../support/temporary.ts'
 import { docker } from '../support/composition.ts'
 
 const ENGINE = '/var/run/docker.sock'

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { startProgram, untilAnswered } from '../../proxy/support/proxy-process.ts'
 import { parseLines } from '../../proxy/support/start-proxy.ts'
-import { temporaryDirectory } from '../../proxy/support/temporary.ts'
 import { READY_POLICIES, readyPolicyFile } from '../../support/ready-policies.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
 
 const ENGINE = (process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '')
 

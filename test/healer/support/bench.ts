@@ -9,6 +9,7 @@ import { createHealer, type Healer, type HealerOptions } from '../../../healer/l
 import { readEnvironment } from '../../../healer/settings/environment.ts'
 import { openMemory } from '../../../healer/state/memory.ts'
 import { openRules, type RuleStore } from '../../../healer/state/rules.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
 import { createFakeClock, type FakeClock } from './fake-clock.ts'
 import { createFakeDocker, type FakeDocker } from './fake-docker.ts'
 
@@ -65,7 +66,7 @@ export type Bench = {
 export function createBench(
   t: Test,
   env: NodeJS.ProcessEnv = {},
-  stateDir: string = t.testdir(),
+  stateDir: string = temporaryDirectory(t),
   reach: (docker: FakeDocker) => Docker | Promise<Docker> = (docker) => docker,
 ): Bench {
   const clock = createFakeClock()

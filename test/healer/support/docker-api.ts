@@ -1,9 +1,8 @@
 // The fake Docker behind a unix socket, as the proxy serves it: for the healer's real client, and for trouble on the way.
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { temporaryDirectory } from '../../support/temporary.ts'
 import type { FakeContainer, FakeDocker } from './fake-docker.ts'
 
 export type DockerApi = {
@@ -15,15 +14,8 @@ export type DockerApi = {
   readonly start: () => Promise<void>
 }
 
-/** A directory whose path leaves room for a socket's name: 107 bytes are all a unix socket's path can have. */
-export function shortDirectory(t: Test): string {
-  const directory = mkdtempSync(join(tmpdir(), 'postern-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
-  return directory
-}
-
 export async function serveDocker(t: Test, docker: () => FakeDocker): Promise<DockerApi> {
-  const socketPath = join(shortDirectory(t), 'api.sock')
+  const socketPath = join(temporaryDirectory(t), 'api.sock')
   const usual: RequestListener = async (request, response) => {
     const answer = (status: number, body?: unknown) =>
       response

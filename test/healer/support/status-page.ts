@@ -5,6 +5,7 @@ import { serve } from '@hono/node-server'
 import type { Test } from 'tap'
 import { type AppOptions, createApp } from '../../../healer/serve/app.ts'
 import { createHealerMetrics } from '../../../healer/serve/metrics.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
 import { type App, type Bench, createBench, startServer } from './bench.ts'
 import { startTelling, type TellingOptions } from './telling.ts'
 
@@ -33,7 +34,7 @@ export async function startStatusPage(t: Test, options: StatusPageOptions): Prom
   const { notifier } = await startTelling(t, {
     clock: bench.clock,
     ...(options.receivers ? { receivers: options.receivers } : {}),
-    stateDir: t.testdir(),
+    stateDir: temporaryDirectory(t),
   })
   bench.hear = notifier.happened
   const shared = options.oneServer ? await startServer(t) : undefined

@@ -7,6 +7,7 @@ import { type Notifier, openNotifier } from '../../../healer/alert/notifier.ts'
 import type { AlertRequest, Receiver } from '../../../healer/alert/receiver.ts'
 import type { Happening } from '../../../healer/health/happening.ts'
 import { initialState } from '../../../healer/health/state.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
 import { createFakeClock, type FakeClock } from './fake-clock.ts'
 import { createFakeDocker } from './fake-docker.ts'
 
@@ -64,7 +65,7 @@ export async function startTelling(t: Test, options: TellingOptions = {}): Promi
   }
   const notifier = await openNotifier({
     receivers,
-    stateDir: options.stateDir ?? t.testdir(),
+    stateDir: options.stateDir ?? temporaryDirectory(t),
     cooldownMs: options.cooldownMs ?? 0,
     reminderMs: options.reminderMs ?? 0,
     ...{ clock, deliver, random: () => 1 },

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asciiJson } from '../../../proxy/audit/printable.ts'
+import { type Owner, temporaryDirectory } from '../../support/temporary.ts'
 import { containerId } from './containers.ts'
 import { NOW_MS } from './deciding.ts'
-import { type Owner, temporaryDirectory } from './temporary.ts'
 
 export type LineFields = Readonly<Record<string, unknown>>
 

@@ -2,8 +2,8 @@
 // let through, a body, a second request, a strange header, is on the record instead of hidden by a parser.
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { type Owner, temporaryDirectory } from '../../support/temporary.ts'
 import { type FakeContainer, inspectBody, listElement } from './containers.ts'
-import { type Owner, temporaryDirectory } from './temporary.ts'
 
 export type Arrived = {
   /** The request line as it came. */

@@ -6,7 +6,7 @@ import { openAuditLog } from '../../../proxy/audit/audit-log.ts'
 import { hashLine, NO_LINE, type SealKey, signSeal } from '../../../proxy/audit/chain.ts'
 import { listEarlierFiles } from '../../../proxy/audit/log-file.ts'
 import { verifyFiles } from '../../../proxy/audit/verify-files.ts'
-import { type Owner, temporaryDirectory } from './temporary.ts'
+import { type Owner, temporaryDirectory } from '../../support/temporary.ts'
 
 export const now = () => Date.parse('2024-06-01T12:00:00Z')
 export const said = (reason: string): AuditEvent => ({ event: 'start', reason })

@@ -4,11 +4,11 @@ import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { builtProgram } from '../../support/programs.ts'
+import { type Owner, temporaryDirectory } from '../../support/temporary.ts'
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
 import { HEALER_POLICY_FILE } from './policies.ts'
 import { ask } from './raw-client.ts'
 import { usualContainers } from './start-proxy.ts'
-import { type Owner, temporaryDirectory } from './temporary.ts'
 
 const ROOT = new URL('../../../', import.meta.url).pathname
 const NOBODY = 65_534

@@ -1,7 +1,7 @@
 // A client's connection that stays: bytes are written as they are and what comes is kept, until the test looks at it.
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Owner } from './temporary.ts'
+import type { Owner } from '../../support/temporary.ts'
 
 export type RawConnection = {
   readonly socket: Socket

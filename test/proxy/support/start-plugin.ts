@@ -13,11 +13,11 @@ import { createChanges } from '../../../proxy/serve/changes.ts'
 import { createLedger } from '../../../proxy/serve/ledger.ts'
 import { listen } from '../../../proxy/serve/listen.ts'
 import { createProxyMetrics } from '../../../proxy/serve/metrics.ts'
+import { type Owner, temporaryDirectory } from '../../support/temporary.ts'
 import type { FakeContainer } from './containers.ts'
 import { type Arrived, type FakeEngine, type Reply, startFakeEngine } from './fake-engine.ts'
 import { policyOf } from './policies.ts'
 import { usualContainers, whatHappened } from './start-proxy.ts'
-import { type Owner, temporaryDirectory } from './temporary.ts'
 
 /** In scope is what is labelled; a list is of everything, so there is none. */
 export const LABELLED_POLICY = `

@@ -15,11 +15,11 @@ import { listenTcp } from '../../../proxy/serve/listen-tcp.ts'
 import { createProxyMetrics, type ProxyMetrics } from '../../../proxy/serve/metrics.ts'
 import { createServedClient } from '../../../proxy/serve/served-client.ts'
 import type { Transport } from '../../../proxy/serve/transport.ts'
+import { type Owner, temporaryDirectory } from '../../support/temporary.ts'
 import { containerId, type FakeContainer, fakeContainer } from './containers.ts'
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts'
 import { HEALER_POLICY_TEXT, policyOf } from './policies.ts'
 import { ask, type RawAnswer, talk, talkInTurn } from './raw-client.ts'
-import { type Owner, temporaryDirectory } from './temporary.ts'
 
 export const WEB = containerId('aa11')
 export const DB = containerId('bb22')

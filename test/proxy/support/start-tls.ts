@@ -3,9 +3,9 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { type Logger, pino } from 'pino'
 import { createTls, type Tls } from '../../../proxy/serve/tls.ts'
 import { loadTls, type TlsFiles } from '../../../proxy/serve/tls-files.ts'
+import { temporaryFiles } from '../../support/temporary.ts'
 import { type Authority, type Certified, clientOf, createAuthority, serverOf } from './certificates.ts'
 import { type ProxyOptions, type RunningProxy, startProxy } from './start-proxy.ts'
-import { temporaryFiles } from './temporary.ts'
 
 export type TlsProxy = RunningProxy & {
   readonly authority: Authority

@@ -1,5 +1,5 @@
-// Places for a test's sockets and files. Directly below the system's temporary directory, not in `t.testdir()`: a unix
-// socket's path can have 107 bytes, and a checkout may lie deep.
+// Places for a test's sockets and files. Directly below the system's temporary directory, not in the runner's own: a unix socket's path can
+// have 107 bytes, and a checkout may lie deep; and the runner may remove its own before what writes there has been ended.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
