@@ -1,6 +1,6 @@
 // The connection to the Engine's socket. Sends what `forward` and `containers` built and bounds what comes back.
 // Never sees a client's bytes.
-import { errors, Pool } from 'undici'
+import { type Dispatcher, errors, Pool } from 'undici'
 import type { Method } from '../request/catalogue.ts'
 import { askOpenEnded, type OpenEngineAnswer, type OpenRequest } from './open-ended.ts'
 import { openTunnel, type Tunnel, type TunnelRequest } from './tunnel.ts'
@@ -73,7 +73,7 @@ export function connectEngine(
       connections,
       pipelining: 1,
       connect: { timeout: CONNECT_TIMEOUT_MS, socketPath },
-      // The time is kept by the signal of each request, for the whole of it.
+      // The time is kept for each request, for the whole of it.
       headersTimeout: 0,
       bodyTimeout: 0,
       maxResponseSize,
@@ -90,13 +90,11 @@ export function connectEngine(
       throw why
     }
   }
-  const askWhole = async ({ method, path, headers: own, body, isRead, timeoutMs }: EngineRequest): Promise<EngineAnswer> => {
-    const signal = AbortSignal.timeout(timeoutMs)
+  const askWhole = ({ method, path, headers: own, body, isRead, timeoutMs }: EngineRequest): Promise<EngineAnswer> => {
     const type = body === undefined ? {} : { 'content-type': 'application/json' }
     const headers = { ...ownHeaders, accept: 'application/json', ...type, ...own }
-    const request = { method, path, headers, signal, ...(body === undefined ? {} : { body }) }
-    const answer = await (isRead ? reads : writes).request(request)
-    return { status: answer.statusCode, headers: answer.headers, body: await answer.body.text() }
+    const request = { method, path, headers, ...(body === undefined ? {} : { body }) }
+    return collectAnswer(isRead ? reads : writes, request, timeoutMs)
   }
   return {
     ask: (request) => explained(askWhole(request)),
@@ -105,6 +103,46 @@ export function connectEngine(
     close: async () => void (await Promise.all([reads.destroy(), writes.destroy()])),
   }
 }
+
+/** The whole answer to one request. By undici's own events: a stream and a signal for each request would cost as much as the request. */
+function collectAnswer(pool: Pool, request: Dispatcher.DispatchOptions, timeoutMs: number): Promise<EngineAnswer> {
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined
+    let isLate = false
+    let answer: Omit<EngineAnswer, 'body'> | undefined
+    const chunks: Buffer[] = []
+    const timer = setTimeout(() => {
+      isLate = true
+      controller?.abort(TOO_LATE)
+      reject(TOO_LATE)
+    }, timeoutMs)
+    pool.dispatch(request, {
+      onRequestStart(started) {
+        controller = started
+        // It was still waiting for a connection.
+        if (isLate) started.abort(TOO_LATE)
+      },
+      onResponseStart(_, status, headers) {
+        // Others only announce the answer.
+        if (status >= 200) answer = { status, headers }
+      },
+      onResponseData: (_, chunk) => void chunks.push(chunk),
+      onResponseEnd() {
+        clearTimeout(timer)
+        const [first, ...others] = chunks
+        const body = first && others.length === 0 ? first : Buffer.concat(chunks)
+        if (answer) resolve({ ...answer, body: body.toString('utf8') })
+        else reject(new Error('it has no status'))
+      },
+      onResponseError(_, error) {
+        clearTimeout(timer)
+        reject(error)
+      },
+    })
+  })
+}
+
+const TOO_LATE = new DOMException('the answer did not come in time', 'TimeoutError')
 
 function explain(error: unknown, socketPath: string): EngineError {
   const { name, code, syscall, message } = error as NodeJS.ErrnoException

@@ -7,7 +7,7 @@ import type { RequestHead } from '../request/read-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import type { Answer } from '../show/answer.ts'
 import type { AnyAnswer, OpenAnswer } from './any-answer.ts'
-import { type Incoming, incomingOf, incomingOfUpgrade } from './incoming.ts'
+import { GONE, type Incoming, incomingOf, incomingOfUpgrade } from './incoming.ts'
 import { type Transport, UNIX } from './transport.ts'
 
 export type Limits = {
@@ -99,7 +99,7 @@ export function createBoundedServer(
       if (closing.has(socket)) socket.destroySoon()
     })
     const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    response.once('close', () => gone.abort(GONE))
     const incoming = incomingOf(request, gone.signal, limits.headTimeoutMs)
     within(() => answerOrRefuse(request, incoming))
       .then((made) => {
@@ -142,7 +142,7 @@ export function createBoundedServer(
     closing.add(socket)
     if (first.length > 0) socket.unshift(first)
     const gone = new AbortController()
-    socket.once('close', () => gone.abort())
+    socket.once('close', () => gone.abort(GONE))
     const incoming = incomingOfUpgrade(request, socket, gone.signal, limits.headTimeoutMs)
     within(() => answerOrRefuse(request, incoming))
       .then((made) => {

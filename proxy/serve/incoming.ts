@@ -12,6 +12,9 @@ export type Incoming = {
   readonly body: Readable
 }
 
+/** Why `gone` is aborted. One for all: each request ends so, and to make another costs as much as to read the request. */
+export const GONE = new DOMException('the client has gone, or has its answer', 'AbortError')
+
 /** What follows the head of an ordinary request. */
 export function incomingOf(request: IncomingMessage, gone: AbortSignal, timeoutMs: number): Incoming {
   return {

@@ -1,10 +1,10 @@
-// What goes back to a client: a status, a few headers of the proxy's own, and a body that was built here.
+// What goes back to a client: a status, a few headers of the proxy's own, and a body that was built here, or that the policy shows whole.
 import { parseJson } from '../engine/containers.ts'
 import { type EngineAnswer, EngineError } from '../engine/engine.ts'
 import type { Approved } from '../policy/decide.ts'
 import { operationOf } from '../request/catalogue.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
-import { cutToScope } from './cut-to-scope.ts'
+import { cutToScope, isCutToScope } from './cut-to-scope.ts'
 import { project } from './project.ts'
 
 export type Answer = {
@@ -30,6 +30,8 @@ export function showAnswer(approved: Approved, answer: EngineAnswer): Answer | R
       return { status: 200, headers: { 'content-type': 'text/plain; charset=utf-8', ...pingHeaders(answer) }, body: 'OK' }
     case 'json': {
       if (answer.status === 204) return { status: answer.status, headers: {}, body: '' }
+      if (approved.show === 'all' && !isCutToScope(approved.operation))
+        return { status: answer.status, headers: JSON_HEADERS, body: answer.body }
       const whole = cutToScope(approved.operation, parseJson(answer.body), approved.scope)
       return jsonAnswer(answer.status, project(whole, approved.show))
     }
@@ -65,8 +67,10 @@ export function failed({ operation, container, names }: Approved, answer: { read
   throw new EngineError('answer', `the Engine answered ${answer.status} to ${operation}`)
 }
 
+const JSON_HEADERS = { 'content-type': 'application/json' }
+
 function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
+  return { status, headers: { ...JSON_HEADERS, ...headers }, body: JSON.stringify(body) }
 }
 
 /** What clients go by: the version of the API, the system, and which builder is the usual one. */

@@ -18,9 +18,14 @@ export function cutToScope(operation: OperationId, answer: unknown, scope: reado
   return cut ? cut(answer, scope) : answer
 }
 
+/** `cutToScope` may take something away from an answer to `operation`. */
+export function isCutToScope(operation: OperationId): boolean {
+  return operation in CUTS
+}
+
 /** The Engine's answer to `operation` tells of containers that are not in scope, until it is cut. */
 export function tellsOfContainers(operation: OperationId): boolean {
-  return operation in CUTS || operation === 'SystemEvents'
+  return isCutToScope(operation) || operation === 'SystemEvents'
 }
 
 /** A link gives a container another name, which begins with that of the container that links to it: `/other/alias`. */
