@@ -1,0 +1,183 @@
+// The container that the stub Engine tells of, in the words of a real one: an inspect is 4.6 KB.
+
+/** The container that every request of the benchmark is about. */
+export const CONTAINER_ID = 'ab12'.repeat(16)
+
+const LABELS = {
+  monitored: 'true',
+  'healer.path': '/healthz',
+  'com.docker.compose.project': 'shop',
+  'com.docker.compose.service': 'web',
+  'com.docker.compose.config-hash': '4e0f'.repeat(16),
+  'com.docker.compose.container-number': '1',
+  'com.docker.compose.depends_on': 'db:service_healthy:false',
+  'com.docker.compose.project.config_files': '/srv/shop/compose.yaml',
+  'com.docker.compose.project.working_dir': '/srv/shop',
+}
+const NETWORK = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: ['shop-web-1', 'web'],
+  MacAddress: '02:42:ac:12:00:03',
+  DriverOpts: null,
+  NetworkID: '9c1d'.repeat(16),
+  EndpointID: '7a2b'.repeat(16),
+  Gateway: '172.18.0.1',
+  IPAddress: '172.18.0.3',
+  IPPrefixLen: 16,
+  IPv6Gateway: '',
+  GlobalIPv6Address: '',
+  GlobalIPv6PrefixLen: 0,
+  DNSNames: ['shop-web-1', 'web', 'ab12ab12ab12'],
+}
+const MOUNT = {
+  Type: 'volume',
+  Name: 'shop_data',
+  Source: '/var/lib/docker/volumes/shop_data/_data',
+  Destination: '/data',
+  Driver: 'local',
+  Mode: 'z',
+  RW: true,
+  Propagation: '',
+}
+
+/** What the stub answers to a list. */
+export function listAnswer(): string {
+  return JSON.stringify([
+    {
+      Id: CONTAINER_ID,
+      Names: ['/shop-web-1'],
+      Image: 'shop-web',
+      ImageID: `sha256:${'3d4e'.repeat(16)}`,
+      Command: 'node server.js',
+      Created: 1_700_000_000,
+      Ports: [{ PrivatePort: 8080, Type: 'tcp' }],
+      Labels: LABELS,
+      State: 'running',
+      Status: 'Up 3 hours (healthy)',
+      HostConfig: { NetworkMode: 'shop_default' },
+      NetworkSettings: { Networks: { shop_default: NETWORK } },
+      Mounts: [MOUNT],
+    },
+  ])
+}
+
+/** What the stub answers to an inspect. */
+export function inspectAnswer(): string {
+  return JSON.stringify({
+    Id: CONTAINER_ID,
+    Created: '2024-05-01T10:00:00.123456789Z',
+    Path: 'docker-entrypoint.sh',
+    Args: ['node', 'server.js'],
+    State: {
+      Status: 'running',
+      Running: true,
+      Paused: false,
+      Restarting: false,
+      OOMKilled: false,
+      Dead: false,
+      Pid: 4711,
+      ExitCode: 0,
+      Error: '',
+      StartedAt: '2024-05-01T10:00:00.623456789Z',
+      FinishedAt: '0001-01-01T00:00:00Z',
+      Health: {
+        Status: 'healthy',
+        FailingStreak: 0,
+        Log: [1, 2, 3, 4].map((second) => ({
+          Start: `2024-05-01T13:00:0${second}Z`,
+          End: `2024-05-01T13:00:0${second}.1Z`,
+          ExitCode: 0,
+          Output: 'ok',
+        })),
+      },
+    },
+    Image: `sha256:${'3d4e'.repeat(16)}`,
+    ResolvConfPath: `/var/lib/docker/containers/${CONTAINER_ID}/resolv.conf`,
+    HostnamePath: `/var/lib/docker/containers/${CONTAINER_ID}/hostname`,
+    HostsPath: `/var/lib/docker/containers/${CONTAINER_ID}/hosts`,
+    LogPath: `/var/lib/docker/containers/${CONTAINER_ID}/${CONTAINER_ID}-json.log`,
+    Name: '/shop-web-1',
+    RestartCount: 0,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: 'docker-default',
+    ExecIDs: null,
+    HostConfig: {
+      Binds: ['shop_data:/data:rw'],
+      ContainerIDFile: '',
+      LogConfig: { Type: 'json-file', Config: {} },
+      NetworkMode: 'shop_default',
+      PortBindings: {},
+      RestartPolicy: { Name: 'unless-stopped', MaximumRetryCount: 0 },
+      AutoRemove: false,
+      CapAdd: null,
+      CapDrop: ['ALL'],
+      Privileged: false,
+      ReadonlyRootfs: true,
+      SecurityOpt: ['no-new-privileges:true'],
+      ShmSize: 67_108_864,
+      Runtime: 'runc',
+      ConsoleSize: [0, 0],
+      Isolation: '',
+      CpuShares: 0,
+      CpuPeriod: 100_000,
+      CpuQuota: 100_000,
+      CpusetCpus: '',
+      BlkioWeight: 0,
+      OomKillDisable: null,
+      Ulimits: [{ Name: 'nofile', Hard: 1024, Soft: 1024 }],
+      IpcMode: 'private',
+      CgroupnsMode: 'private',
+      Memory: 134_217_728,
+      PidsLimit: 64,
+      MaskedPaths: [
+        '/proc/asound',
+        '/proc/acpi',
+        '/proc/kcore',
+        '/proc/keys',
+        '/proc/latency_stats',
+        '/proc/timer_list',
+        '/proc/sched_debug',
+        '/sys/firmware',
+      ],
+      ReadonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+    },
+    GraphDriver: {
+      Name: 'overlay2',
+      Data: Object.fromEntries(
+        ['MergedDir', 'UpperDir', 'WorkDir'].map((name) => [
+          name,
+          `/var/lib/docker/overlay2/${CONTAINER_ID}/${name.toLowerCase()}`,
+        ]),
+      ),
+    },
+    Mounts: [MOUNT],
+    Config: {
+      Hostname: 'ab12ab12ab12',
+      User: 'node',
+      ExposedPorts: { '8080/tcp': {} },
+      Env: [
+        'NODE_ENV=production',
+        'DATABASE_URL=postgres://shop:secret@db/shop',
+        'PATH=/usr/local/bin:/usr/bin:/bin',
+        'NODE_VERSION=24.1.0',
+      ],
+      Cmd: ['node', 'server.js'],
+      Image: 'shop-web',
+      WorkingDir: '/app',
+      Entrypoint: ['docker-entrypoint.sh'],
+      Labels: LABELS,
+      Healthcheck: { Test: ['CMD', 'node', 'health.js'], Interval: 30_000_000_000, Retries: 3 },
+    },
+    NetworkSettings: {
+      Bridge: '',
+      SandboxID: '5f6a'.repeat(16),
+      SandboxKey: '/var/run/docker/netns/5f6a5f6a5f6a',
+      Ports: { '8080/tcp': null },
+      Networks: { shop_default: NETWORK },
+    },
+  })
+}
