@@ -25,9 +25,12 @@ for (const program of PROGRAMS) {
     // A program names the files that it was made from; that node_modules is a link elsewhere changes nothing in it.
     preserveSymlinks: true,
     // dockerode can speak SSH and BuildKit's sessions; the healer does neither, so that code stays out of its image.
-    alias: Object.fromEntries(
-      ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'].map((name) => [name, './compose/unused.ts']),
-    ),
+    alias: {
+      ...Object.fromEntries(
+        ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'].map((name) => [name, './compose/unused.ts']),
+      ),
+      ...(program === 'proxy' ? { undici: './compose/undici.mjs' } : {}),
+    },
     banner: {
       js: [
         "import { createRequire as __createRequire } from 'node:module'",

@@ -207,7 +207,7 @@ await t.test('what the rules allow is left alone', async (t) => {
   const files = new Map([
     [
       'proxy/policy/a.ts',
-      "import { createHash } from 'node:crypto'\nimport { z } from 'zod'\nimport { b } from '../request/b.ts'",
+      "import { createHash } from 'node:crypto'\nimport * as z from 'zod'\nimport { b } from '../request/b.ts'",
     ],
     ['proxy/policy/load-policy.ts', "import { readFile } from 'node:fs/promises'"],
     ['proxy/engine/a.ts', "import { Pool } from 'undici'"],

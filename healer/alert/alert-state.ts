@@ -1,5 +1,5 @@
 // `alerts.json` in STATE_DIR: incidents, and alerts that are still to be told.
-import { z } from 'zod'
+import * as z from 'zod'
 import { ALERT_EVENTS, SEVERITIES } from './alert.ts'
 
 export const VERSION = 1

@@ -1,5 +1,5 @@
 // The kinds of receivers of alerts, each in a file of its own, and how one is made of its settings. Nothing is read or sent here.
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ALERT_EVENTS, type AlertEvent } from './alert.ts'
 import type { Receiver } from './receiver.ts'
 import { alertmanagerSettings, createAlertmanager } from './receivers/alertmanager.ts'

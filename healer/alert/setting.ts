@@ -1,5 +1,5 @@
 // What the settings of all receivers of alerts are made of: kinds of values, secrets among them, as zod checks them in a file.
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ValueKind } from '../settings/value.ts'
 import type { Receiver } from './receiver.ts'
 import { asSecret } from './secret.ts'

@@ -2,7 +2,7 @@
 import { Agent } from 'node:http'
 import { inspect } from 'node:util'
 import Dockerode from 'dockerode'
-import { z } from 'zod'
+import * as z from 'zod'
 import { optedIn } from '../settings/labels.ts'
 import type { DockerHost } from '../settings/value.ts'
 import { type ContainerDetail, type Docker, DockerError, type RestartAnswer } from './docker.ts'

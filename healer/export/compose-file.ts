@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { parse } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseDuration } from '../settings/duration.ts'
 import { optedIn } from '../settings/labels.ts'
 import type { Healthcheck, Service } from './service.ts'

@@ -3,7 +3,7 @@
 
 import type { Context, Hono, MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ALERT_NAME } from '../alert/receiver.ts'
 import type { RuleAlert, Taken } from '../health/rules.ts'
 import type { Clock } from '../loop/clock.ts'

@@ -2,7 +2,7 @@
 // weigh. Only for who has HEALER_TOKEN; nothing here restarts anything or asks Docker.
 import type { Context, Hono, MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from '../loop/clock.ts'
 import { renderDuration } from '../settings/duration.ts'
 import { duration } from '../settings/value.ts'

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ContainerSummary } from '../docker/docker.ts'
 import { type Escalation, type Incident, NO_ESCALATION } from '../health/state.ts'
 import type { Clock } from '../loop/clock.ts'

@@ -2,7 +2,7 @@
 // that nobody repeats are forgotten. Does not judge what they mean.
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   type FiringRule,
   type FiringRules,

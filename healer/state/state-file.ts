@@ -3,7 +3,7 @@
 import { readFile, rename } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import writeFileAtomic from 'write-file-atomic'
-import { z } from 'zod'
+import * as z from 'zod'
 
 export type StateFormat<T> = {
   readonly schema: z.ZodType<T>

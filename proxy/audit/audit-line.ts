@@ -1,6 +1,6 @@
 // The audit log's lines: one JSON object each, on one line, with everything that a client could choose bounded and escaped.
 // The schema is what is published; the types are made from it.
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The version of this shape. */
 export const AUDIT_VERSION = 1

@@ -1,5 +1,5 @@
 // The JSON Schema of the audit log's lines, for those who read them by machine: made from the very schema that the lines are typed by.
-import { z } from 'zod'
+import * as z from 'zod'
 import { auditLineSchema } from './audit-line.ts'
 
 /** The text of docs/audit-line.schema.json. */

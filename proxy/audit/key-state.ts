@@ -1,6 +1,6 @@
 // The keys of the seals that are still to come: one file, replaced whole. A key that was used is not in it any more.
 import { open, readFile, rename } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { SealKey } from './chain.ts'
 import { syncDirectory } from './log-file.ts'
 

@@ -1,5 +1,5 @@
 // Reads what audit files say, line by line, for those who sum it up. Never judges whether the log is what was written; `verify` does.
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseAuditLine, type ReadLine, readRawLines } from './read-log.ts'
 
 /** A decision as it stands in a log, of this version or one that says more. */

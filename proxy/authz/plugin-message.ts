@@ -1,6 +1,6 @@
 // What the Engine tells its authorization plugin: of a request, before it carries it out, and of the answer, before it is sent.
 // Source: the Engine's own `pkg/authorization/api.go`. Pure; never decides.
-import { z } from 'zod'
+import * as z from 'zod'
 import type { RequestHead } from '../request/read-request.ts'
 
 /**

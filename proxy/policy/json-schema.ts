@@ -1,12 +1,12 @@
 // The JSON Schema of a policy, for editors: made from the very schema that reads one. What it cannot say (a range that ends before
 // it begins, a field that no answer has), the reading says.
-import { z } from 'zod'
+import * as z from 'zod'
 import { CATALOGUE, whyNotServed } from '../request/catalogue.ts'
 import { policySchema } from './schema.ts'
 
 /** The text of policies/policy.schema.json. */
 export function renderPolicyJsonSchema(): string {
-  const schema = z.toJSONSchema(policySchema, {
+  const schema = z.toJSONSchema(policySchema(), {
     target: 'draft-7',
     io: 'input',
     override({ jsonSchema: { properties } }) {

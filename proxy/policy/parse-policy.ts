@@ -2,12 +2,12 @@
 // Never returns half a policy.
 import { createHash } from 'node:crypto'
 import { type Document, isMap, isPair, isScalar, parseDocument, visit } from 'yaml'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { CATALOGUE, type OperationId } from '../request/catalogue.ts'
 import { nearest } from './nearest.ts'
 import type { Given, Policy, PolicyTest, Rule } from './policy.ts'
 import type { PolicyError, Span } from './policy-error.ts'
-import { givenSchema, notForThisOperation, policySchema, type RawPolicy } from './schema.ts'
+import { givenSchema, notForThisOperation, policySchema, policySchemaFor, type RawPolicy } from './schema.ts'
 
 export type ParsedPolicy = { readonly policy: Policy } | { readonly errors: readonly PolicyError[] }
 
@@ -16,10 +16,17 @@ export function parsePolicy(text: string, file: string): ParsedPolicy {
   const document = parseDocument(text, { prettyErrors: false, version: '1.2', merge: false })
   const unreadable = [...syntaxErrors(document, text), ...refuseByConstruction(document)]
   if (unreadable.length > 0) return { errors: unreadable }
-  const result = policySchema.safeParse(document.toJS())
+  const given: unknown = document.toJS()
+  const result = policySchemaFor(CATALOGUE.filter(({ id }) => names(given, id))).safeParse(given)
   if (!result.success) return { errors: result.error.issues.flatMap((issue) => explain(issue, document)) }
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
   return { policy: buildPolicy(result.data, file, hash, (index) => spanOf(document, ['tests', index])) }
+}
+
+/** Whether a policy that was not judged yet has something under `allow: ID:`. */
+function names(policy: unknown, id: OperationId): boolean {
+  const { allow } = (policy ?? {}) as { readonly allow?: unknown }
+  return typeof allow === 'object' && allow !== null && Object.hasOwn(allow, id)
 }
 
 function syntaxErrors(document: Document, text: string): readonly PolicyError[] {
@@ -93,7 +100,7 @@ function didYouMean(issue: z.core.$ZodIssue, document: Document): string {
 
 /** The keys that the schema knows at `path`, read from the schema itself. */
 function knownKeysAt(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = policySchema
+  let schema: unknown = policySchema()
   for (const step of path) {
     const inner = unwrap(schema)
     schema = typeof step === 'number' ? inner?.element : inner?.shape?.[step as string]

@@ -1,6 +1,6 @@
 // The shape of a policy file, strict at every level: an unknown key, operation, field or unit is an error with a path.
 // Says nothing of where in the file; `parsePolicy` finds that.
-import { z } from 'zod'
+import * as z from 'zod'
 import { answerFields, type FieldTree } from '../request/answer-fields.ts'
 import { CATALOGUE, hasContainer, isCut, type Operation, type QueryType, whyNotServed } from '../request/catalogue.ts'
 import { fieldsBelow, matchesName } from './name-pattern.ts'
@@ -296,17 +296,15 @@ function inWords({ method, path, kind }: Operation): string {
   return `${method} /${path.join('/')}; ${kind === 'root' ? 'amounts to root on the host' : kind}`
 }
 
-const operations = z.strictObject(
-  Object.fromEntries(
-    CATALOGUE.map((operation) => [
-      operation.id,
-      ruleOf(operation)
-        .optional()
-        .meta({ description: inWords(operation) }),
-    ]),
-  ),
-  { error: 'expected operations, each with its rule' },
-)
+/** Each with its rule, all of them optional. */
+function operationsOf(operations: readonly Operation[]) {
+  const rules = operations.map((operation) => {
+    const rule = ruleOf(operation).optional()
+    return [operation.id, rule.meta({ description: inWords(operation) })] as const
+  })
+  return z.strictObject(Object.fromEntries(rules), { error: 'expected operations, each with its rule' })
+}
+
 const rootOperations = CATALOGUE.filter((operation) => operation.kind === 'root' && whyNotServed(operation) === undefined).map(
   ({ id }) => id,
 )
@@ -326,72 +324,77 @@ const test = z
   )
   .refine((value) => (value.allow === undefined) !== (value.deny === undefined), 'expected either allow or deny')
 
-export const policySchema = z
-  .strictObject(
-    {
-      version: z
-        .literal(1, { error: 'expected 1, the version of the policy language' })
-        .meta({ description: 'The version of the policy language' }),
-      client: text("the client's name")
-        .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short name in lower case, such as healer')
-        .meta({ description: "The client's name, as it stands in the audit log" }),
-      scope: z
-        .union(
-          [
-            z
-              .array(selector, { error: 'expected a list of selectors' })
-              .min(1, 'an empty scope would hold no container; name at least one selector, or write `scope: all`'),
-            z.literal('all'),
-          ],
-          { error: 'expected a list of selectors, or `all`' },
-        )
-        .transform((raw): readonly Selector[] => (raw === 'all' ? EVERYTHING : raw))
-        .meta({
-          description:
-            'The containers that exist, as far as the client can tell: those that match any of these; `all`: every one',
+/** A policy that names no other than these operations. To say what a rule for any of all may be takes a tenth of a second at each start. */
+export const policySchemaFor = (named: readonly Operation[]) =>
+  z
+    .strictObject(
+      {
+        version: z
+          .literal(1, { error: 'expected 1, the version of the policy language' })
+          .meta({ description: 'The version of the policy language' }),
+        client: text("the client's name")
+          .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short name in lower case, such as healer')
+          .meta({ description: "The client's name, as it stands in the audit log" }),
+        scope: z
+          .union(
+            [
+              z
+                .array(selector, { error: 'expected a list of selectors' })
+                .min(1, 'an empty scope would hold no container; name at least one selector, or write `scope: all`'),
+              z.literal('all'),
+            ],
+            { error: 'expected a list of selectors, or `all`' },
+          )
+          .transform((raw): readonly Selector[] => (raw === 'all' ? EVERYTHING : raw))
+          .meta({
+            description:
+              'The containers that exist, as far as the client can tell: those that match any of these; `all`: every one',
+          }),
+        allow: operationsOf(named).meta({
+          description: 'The operations that pass, each with its rule; {} where nothing more is to be said',
         }),
-      allow: operations.meta({
-        description: 'The operations that pass, each with its rule; {} where nothing more is to be said',
-      }),
-      allow_root_equivalent: z
-        .array(z.enum(rootOperations, { error: 'expected an operation that amounts to root on the host' }), {
-          error: 'expected a list of operations',
-        })
-        .optional()
-        .meta({ description: 'Of the operations under allow, those that amount to root on the host, named once more' }),
-      tests: z
-        .array(test, { error: 'expected a list of tests' })
-        .optional()
-        .meta({ description: 'Requests that must pass (allow) or be refused (deny); run at every start' }),
-    },
-    { error: 'expected a policy: version, client, scope, allow, tests' },
-  )
-  .superRefine(({ scope, allow, allow_root_equivalent: named = [] }, { addIssue }) => {
-    if (allow.ContainerRename !== undefined && scope.some(({ names }) => names !== undefined)) {
-      addIssue({
-        code: 'custom',
-        path: ['allow', 'ContainerRename'],
-        message: 'ContainerRename would move containers in and out of a scope that goes by names; let the scope go by labels',
-        params: { at: 'key' },
-      })
-    }
-    for (const id of rootOperations) {
-      if (allow[id] !== undefined && !named.includes(id))
+        allow_root_equivalent: z
+          .array(z.enum(rootOperations, { error: 'expected an operation that amounts to root on the host' }), {
+            error: 'expected a list of operations',
+          })
+          .optional()
+          .meta({ description: 'Of the operations under allow, those that amount to root on the host, named once more' }),
+        tests: z
+          .array(test, { error: 'expected a list of tests' })
+          .optional()
+          .meta({ description: 'Requests that must pass (allow) or be refused (deny); run at every start' }),
+      },
+      { error: 'expected a policy: version, client, scope, allow, tests' },
+    )
+    .superRefine(({ scope, allow, allow_root_equivalent: named = [] }, { addIssue }) => {
+      if (allow.ContainerRename !== undefined && scope.some(({ names }) => names !== undefined)) {
         addIssue({
           code: 'custom',
-          path: ['allow', id],
-          message: `${id} amounts to root on the host; name it under allow_root_equivalent as well, if that is meant`,
+          path: ['allow', 'ContainerRename'],
+          message: 'ContainerRename would move containers in and out of a scope that goes by names; let the scope go by labels',
           params: { at: 'key' },
         })
-    }
-    for (const [i, id] of named.entries()) {
-      if (allow[id] === undefined)
-        addIssue({
-          code: 'custom',
-          path: ['allow_root_equivalent', i],
-          message: `${id} is not under allow; name it there, with its rule, or not at all`,
-        })
-    }
-  })
+      }
+      for (const id of rootOperations) {
+        if (allow[id] !== undefined && !named.includes(id))
+          addIssue({
+            code: 'custom',
+            path: ['allow', id],
+            message: `${id} amounts to root on the host; name it under allow_root_equivalent as well, if that is meant`,
+            params: { at: 'key' },
+          })
+      }
+      for (const [i, id] of named.entries()) {
+        if (allow[id] === undefined)
+          addIssue({
+            code: 'custom',
+            path: ['allow_root_equivalent', i],
+            message: `${id} is not under allow; name it there, with its rule, or not at all`,
+          })
+      }
+    })
 
-export type RawPolicy = z.infer<typeof policySchema>
+/** Any policy. */
+export const policySchema = () => policySchemaFor(CATALOGUE)
+
+export type RawPolicy = z.infer<ReturnType<typeof policySchemaFor>>

@@ -1,6 +1,6 @@
 // Alertmanager, by its API v2, so that its routes, silences and receivers are used. It forgets what it is not told again: an alert
 // ends by itself soon after the healer is gone.
-import { z } from 'zod'
+import * as z from 'zod'
 import { anyText, credential, httpUrl, labelValue } from '../../settings/value.ts'
 import type { Alert } from '../alert.ts'
 import { ALERT_NAME, RESEND_MS, type Receiver } from '../receiver.ts'

@@ -1,6 +1,6 @@
 // PagerDuty, by its Events API v2: what is told of an incident is one alert there, opened by `trigger` and ended by `resolve`. The
 // routing key is a secret, and is in the body.
-import { z } from 'zod'
+import * as z from 'zod'
 import { httpUrl, routingKey, shortText } from '../../settings/value.ts'
 import type { Alert } from '../alert.ts'
 import type { Receiver } from '../receiver.ts'

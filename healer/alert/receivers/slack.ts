@@ -1,6 +1,6 @@
 // Slack, by an incoming webhook: the words as plain text, and below them a coloured attachment with what was found. Nothing that a
 // container says can mention a person or a channel, or hide where a link leads. The address is a secret.
-import { z } from 'zod'
+import * as z from 'zod'
 import { httpUrl } from '../../settings/value.ts'
 import { type Alert, SEVERITIES, type Severity } from '../alert.ts'
 import type { Receiver } from '../receiver.ts'

@@ -1,6 +1,6 @@
 // What a webhook is sent, as a schema: it is typed by it, and docs/webhook.schema.json is made from it. A field is never taken away and
 // never means something else under the same version.
-import { z } from 'zod'
+import * as z from 'zod'
 import { ALERT_EVENTS, type Alert, SEVERITIES } from '../alert.ts'
 import { rfc3339, showDiagnosis, showWords } from '../render-text.ts'
 

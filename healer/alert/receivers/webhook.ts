@@ -1,7 +1,7 @@
 // Any program of one's own: alerts as JSON by a published schema, signed as GitHub signs its webhooks. The address, the key of the
 // signature and the headers are secrets.
 import { createHmac } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { anyText, headerValue, httpUrl } from '../../settings/value.ts'
 import type { Receiver } from '../receiver.ts'
 import { JSON_HEADERS } from '../render-text.ts'

@@ -1,6 +1,6 @@
 // The description of the JSON API, OpenAPI 3.1: docs/openapi.json, and what `/api/openapi.json` answers. Its schemas are those that type
 // the answers; a test holds every answer, and every route, to it.
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   containerSchema,
   controlAnswerSchema,

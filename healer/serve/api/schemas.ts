@@ -1,6 +1,6 @@
 // What the JSON API answers, as schemas: the answers are typed by them, and docs/openapi.json is made from them. A field is never taken
 // away and never means something else. Times are RFC 3339 in UTC, lengths of time have their unit in the name.
-import { z } from 'zod'
+import * as z from 'zod'
 import { MAX_LOOKS, MAX_RESTARTS_KEPT } from '../../health/history.ts'
 import { NOT_RESTARTING } from '../../health/state.ts'
 
