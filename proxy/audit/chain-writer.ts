@@ -69,12 +69,13 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
   }
   /** Others may have had their hands on the file since the last line: what they took away is missed by who verifies the log. */
   const look = async (): Promise<void> => {
-    if (await logFile.isThere()) {
+    const found = await logFile.look()
+    if (found === 'longer') {
       const { sealsNext } = tail
       tail = absorb(tail, await logFile.measure())
       // A second proxy, started by mistake, has sealed with the keys that are kept, and left others.
       if (tail.sealsNext !== sealsNext) keys = (await loadKeyState(keyFile)) ?? keys
-    } else if (firstSeq !== undefined) {
+    } else if (found === 'gone' && firstSeq !== undefined) {
       const { torn: _, isOpen: __, ...ended } = tail
       tail = ended
       firstSeq = undefined

@@ -12,10 +12,10 @@ export type LogFile = {
   /** Bytes in the file. */
   readonly size: () => number
   /**
-   * Whether there is what was written to the file; if there is no file any more, or nothing in it, the next `append` begins another.
-   * Rejects where something else stands in its place.
+   * Whether there is what was written to the file, and no more. If there is no file any more, or nothing in it, the next `append` begins
+   * another. Rejects where something else stands in its place.
    */
-  readonly isThere: () => Promise<boolean>
+  readonly look: () => Promise<'as written' | 'longer' | 'gone'>
   /** What the file holds beyond `size()`, as after an `append` that rejected; it counts from now on. */
   readonly measure: () => Promise<string>
   /** The file becomes an earlier one, named by its first line; the next `append` begins another. */
@@ -27,8 +27,12 @@ export type LogFile = {
 
 /** Opens `file` for appending; it is made where there is none. One that cannot be written now is opened once it can. */
 export async function openLogFile(file: string): Promise<LogFile> {
-  const openIt = () => open(file, 'a+', 0o640)
-  let handle: FileHandle | undefined
+  const openIt = async () => {
+    const handle = await open(file, 'a+', 0o640)
+    const { ino, dev } = await handle.stat()
+    return Object.assign(handle, { ino, dev })
+  }
+  let handle: (FileHandle & Pick<Stats, 'ino' | 'dev'>) | undefined
   try {
     handle = await openIt()
   } catch (error) {
@@ -58,11 +62,11 @@ export async function openLogFile(file: string): Promise<LogFile> {
       isListed = true
     },
     size: () => size,
-    async isThere() {
-      const [found, own] = [await statIfThere(file), await handle?.stat()]
+    async look() {
+      const found = await statIfThere(file)
       // One that could not be opened for writing yet is known by what it held.
-      const isOwn = found !== undefined && (own ? found.ino === own.ino && found.dev === own.dev : size > 0)
-      if (isOwn && found.size >= Math.max(size, 1)) return true
+      const isOwn = found !== undefined && (handle ? found.ino === handle.ino && found.dev === handle.dev : size > 0)
+      if (isOwn && found.size >= Math.max(size, 1)) return found.size > size ? 'longer' : 'as written'
       if (found && found.size > 0) {
         throw new Error(`${file} was replaced, or cut, by another program; move it away, and the log goes on in a new one`)
       }
@@ -70,7 +74,7 @@ export async function openLogFile(file: string): Promise<LogFile> {
       handle = undefined
       isListed = false
       size = 0
-      return false
+      return 'gone'
     },
     async measure() {
       const left = await opened()
