@@ -116,8 +116,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     },
     appendDurably: (event) => {
       const written = inTurn(async () => (await write(event, 'seal')) - 1)
-      // Nobody waits for this, but the next line does.
-      written.then(() => inTurn(chain.forgetUsedKey)).catch(() => 'told to who wrote, or tried again before the next seal')
+      // Nobody waits for this, but the next seal does.
+      written.then(chain.forgetUsedKey).catch(() => 'told to who wrote, or tried again before the next seal')
       return written
     },
     head: () => ({ seq: chain.tail().seq, fingerprint: fingerprint(knownBy ?? '') }),

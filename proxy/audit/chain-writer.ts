@@ -14,7 +14,7 @@ export type ChainWriter = {
   readonly write: (...events: readonly Writing[]) => Promise<void>
   /** Appends a seal, if the last line is none; it is on the disk when this resolves, and its secret forgotten. */
   readonly seal: () => Promise<void>
-  /** Forgets the secret of the last seal. Until that has worked, nothing can be sealed. */
+  /** Forgets the secret of the last seal. Until that has worked, nothing can be sealed; lines that are no seal need not wait for it. */
   readonly forgetUsedKey: () => Promise<void>
   /** Seals the file and sets it aside; the next line begins another. */
   readonly setAside: () => Promise<void>
@@ -61,11 +61,19 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
     }
   }
   /** Log first, then the keys: a log that is one seal ahead of its keys is known again at the next start. */
-  const forgetUsedKey = async (): Promise<void> => {
+  const forget = async (): Promise<void> => {
     if (tail.sealedBy !== keys.current.public) return
     const left = { seq: tail.seq, current: keys.next, next: makeSealKey() }
     await saveKeyState(keyFile, left)
     keys = left
+  }
+  let forgetting: Promise<void> | undefined
+  /** Lines may be written meanwhile, but no seal. */
+  const forgetUsedKey = (): Promise<void> => {
+    forgetting ??= forget().finally(() => {
+      forgetting = undefined
+    })
+    return forgetting
   }
   /** Others may have had their hands on the file since the last line: what they took away is missed by who verifies the log. */
   const look = async (): Promise<void> => {
@@ -74,7 +82,10 @@ export function createChainWriter({ logFile, keyFile, now, ...begun }: ChainWrit
       const { sealsNext } = tail
       tail = absorb(tail, await logFile.measure())
       // A second proxy, started by mistake, has sealed with the keys that are kept, and left others.
-      if (tail.sealsNext !== sealsNext) keys = (await loadKeyState(keyFile)) ?? keys
+      if (tail.sealsNext !== sealsNext) {
+        await forgetting?.catch(() => 'told to who waits for it')
+        keys = (await loadKeyState(keyFile)) ?? keys
+      }
     } else if (found === 'gone' && firstSeq !== undefined) {
       const { torn: _, isOpen: __, ...ended } = tail
       tail = ended
