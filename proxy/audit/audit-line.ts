@@ -156,7 +156,9 @@ export function boundDecision(decision: DecisionEvent): DecisionEvent {
 
 /** `value` as JSON, as far as a line tells it. What has been cut is not cut again. */
 export function boundedJson(value: object): string {
-  return JSON.stringify(value, bound)
+  const whole = JSON.stringify(value)
+  // Nothing in so short a text is too long; to look at each value costs ten times as much.
+  return whole.length <= MAX_TEXT ? whole : JSON.stringify(value, bound)
 }
 
 /** `text`, or its beginning and how long it was. */

@@ -3,9 +3,9 @@ import type { Show, ShowField } from './policy.ts'
 
 /** Whether `name` is what `pattern` says, in which `*` stands for any run of characters. Linear in both. */
 export function matchesName(pattern: string, name: string): boolean {
+  if (!pattern.includes('*')) return pattern === name
   const [first = '', ...rest] = pattern.split('*')
-  const last = rest.pop()
-  if (last === undefined) return pattern === name
+  const last = rest.pop() ?? ''
   if (!name.startsWith(first)) return false
   let from = first.length
   for (const part of rest) {
@@ -18,8 +18,9 @@ export function matchesName(pattern: string, name: string): boolean {
 
 /** What is shown of the field `name`: the union of all entries that match it; `undefined` where none does. */
 export function fieldsBelow(fields: readonly ShowField[], name: string): Show | undefined {
-  const matching = fields.filter((field) => matchesName(field.name, name)).map((field) => field.fields)
-  if (matching.length === 0) return undefined
+  const [first, ...others] = fields.filter((field) => matchesName(field.name, name)).map((field) => field.fields)
+  if (first === undefined || others.length === 0) return first
+  const matching = [first, ...others]
   const union: ShowField[] = []
   for (const below of matching) {
     if (below === 'all') return 'all'

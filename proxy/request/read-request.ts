@@ -167,9 +167,10 @@ type Names = { readonly container?: ContainerRef; readonly names: ReadonlyMap<st
 
 function matchOperation(method: string, segments: readonly string[]): Matched | Refusal {
   const otherMethods: Operation[] = []
-  for (const operation of LITERAL_FIRST) {
-    const at = matchPath(operation.path, segments)
+  for (const route of ROUTES.get(segments[0] ?? '') ?? []) {
+    const at = matchPath(route, segments)
     if (at === undefined) continue
+    const { operation } = route
     if (operation.method !== method) {
       otherMethods.push(operation)
       continue
@@ -188,13 +189,27 @@ const isName = (part: string) => part.startsWith('{')
 /** Names of images and plugins have slashes. */
 const isReference = (part: string) => part === '{image}' || part === '{plugin}'
 
-/** As in the Engine, `/images/search` is the search, not the image of that name. */
-const LITERAL_FIRST = [...CATALOGUE].sort((a, b) => Number(a.path.some(isName)) - Number(b.path.some(isName)))
+/** `reference`: which segment is one, below 0 where none is. */
+type Route = { readonly operation: Operation; readonly reference: number }
 
-/** How many segments more than `path` has the request has, all of which belong to the reference in it; `undefined`: no match. */
-function matchPath(path: readonly string[], segments: readonly string[]): number | undefined {
+/** By the first segment, which is no name in any. As in the Engine, `/images/search` is the search, not the image of that name. */
+const ROUTES: ReadonlyMap<string, readonly Route[]> = routesOf(
+  [...CATALOGUE].sort((a, b) => Number(a.path.some(isName)) - Number(b.path.some(isName))),
+)
+
+function routesOf(operations: readonly Operation[]): ReadonlyMap<string, readonly Route[]> {
+  const routes = new Map<string, Route[]>()
+  for (const operation of operations) {
+    const [section = ''] = operation.path
+    const route = { operation, reference: operation.path.findIndex(isReference) }
+    routes.set(section, [...(routes.get(section) ?? []), route])
+  }
+  return routes
+}
+
+/** How many segments more than the route the request has, all of which belong to the reference in it; `undefined`: no match. */
+function matchPath({ operation: { path }, reference }: Route, segments: readonly string[]): number | undefined {
   const extra = segments.length - path.length
-  const reference = path.findIndex(isReference)
   if (extra < 0 || (extra > 0 && reference < 0)) return undefined
   const fits = path.every((part, i) => isName(part) || part === segments[i > reference && reference >= 0 ? i + extra : i])
   return fits ? extra : undefined

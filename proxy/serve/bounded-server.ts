@@ -7,7 +7,7 @@ import type { RequestHead } from '../request/read-request.ts'
 import { type Refusal, refuse } from '../request/refusal.ts'
 import type { Answer } from '../show/answer.ts'
 import type { AnyAnswer, OpenAnswer } from './any-answer.ts'
-import { GONE, type Incoming, incomingOf, incomingOfUpgrade } from './incoming.ts'
+import { type Incoming, incomingOf, incomingOfUpgrade, watchGone } from './incoming.ts'
 import { type Transport, UNIX } from './transport.ts'
 
 export type Limits = {
@@ -79,7 +79,8 @@ export function createBoundedServer(
     }
     const working = work()
     underWay.add(working)
-    void working.catch(() => undefined).then(() => underWay.delete(working))
+    const over = () => underWay.delete(working)
+    working.then(over, over)
     return working
   }
 
@@ -98,9 +99,7 @@ export function createBoundedServer(
       inTurn.delete(socket)
       if (closing.has(socket)) socket.destroySoon()
     })
-    const gone = new AbortController()
-    response.once('close', () => gone.abort(GONE))
-    const incoming = incomingOf(request, gone.signal, limits.headTimeoutMs)
+    const incoming = incomingOf(request, watchGone(response), limits.headTimeoutMs)
     within(() => answerOrRefuse(request, incoming))
       .then((made) => {
         // Its client has gone meanwhile; what it asked for is done and recorded all the same.
@@ -141,9 +140,7 @@ export function createBoundedServer(
     }
     closing.add(socket)
     if (first.length > 0) socket.unshift(first)
-    const gone = new AbortController()
-    socket.once('close', () => gone.abort(GONE))
-    const incoming = incomingOfUpgrade(request, socket, gone.signal, limits.headTimeoutMs)
+    const incoming = incomingOfUpgrade(request, socket, watchGone(socket), limits.headTimeoutMs)
     within(() => answerOrRefuse(request, incoming))
       .then((made) => {
         if (socket.destroyed) return giveUp(made)

@@ -111,7 +111,7 @@ async function forwardRead(client: Client, passing: Passing, record: Recorder): 
   const taken = await client.turns.take()
   if (!taken) return record.refused(WAITED_TOO_LONG, request, known)
   try {
-    if (incoming.gone.aborted) return { ...(await record.refused(CLIENT_GONE, request, known)), taken }
+    if (incoming.isGone()) return { ...(await record.refused(CLIENT_GONE, request, known)), taken }
     const { answer, error } = await forwardAndShow(client, approved)
     await record.read(request, known, pass, answer, error)
     return { ...answer, taken }
@@ -137,7 +137,7 @@ async function passOpenEnded(
     try {
       return await askOpenEnded(client, approved, incoming, opened)
     } catch (error) {
-      if (incoming.gone.aborted) return CLIENT_WENT
+      if (incoming.isGone()) return CLIENT_WENT
       throw error
     }
   })

@@ -3,22 +3,43 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import { type Refusal, refuse } from '../request/refusal.ts'
 
-export type Incoming = {
-  /** Aborted once the client has gone, or has its whole answer. */
-  readonly gone: AbortSignal
+export type Incoming = Gone & {
   /** The whole body as text; a refusal where it is larger than `maxBytes`, or does not come in time. */
   readonly readBody: (maxBytes: number) => Promise<string | Refusal>
   /** The body as it comes. */
   readonly body: Readable
 }
 
-/** Why `gone` is aborted. One for all: each request ends so, and to make another costs as much as to read the request. */
-export const GONE = new DOMException('the client has gone, or has its answer', 'AbortError')
+/** Whether the client has gone, or has its whole answer. */
+export type Gone = {
+  readonly isGone: () => boolean
+  /** Aborted then; made for who asks for it, since few do. */
+  readonly gone: () => AbortSignal
+}
+
+export function watchGone(connection: { readonly once: (event: 'close', listener: () => void) => unknown }): Gone {
+  let isGone = false
+  let controller: AbortController | undefined
+  connection.once('close', () => {
+    isGone = true
+    controller?.abort(GONE)
+  })
+  return {
+    isGone: () => isGone,
+    gone() {
+      controller ??= new AbortController()
+      if (isGone) controller.abort(GONE)
+      return controller.signal
+    },
+  }
+}
+
+const GONE = new DOMException('the client has gone, or has its answer', 'AbortError')
 
 /** What follows the head of an ordinary request. */
-export function incomingOf(request: IncomingMessage, gone: AbortSignal, timeoutMs: number): Incoming {
+export function incomingOf(request: IncomingMessage, gone: Gone, timeoutMs: number): Incoming {
   return {
-    gone,
+    ...gone,
     body: request,
     async readBody(maxBytes) {
       const collected = await collect(request, maxBytes, timeoutMs, () => request.readableEnded)
@@ -31,9 +52,9 @@ export function incomingOf(request: IncomingMessage, gone: AbortSignal, timeoutM
  * What follows the head of a request that asks for its connection. Up to Node 24 a body stands in the bytes after the head; later ones
  * hand it over like any other body.
  */
-export function incomingOfUpgrade(request: IncomingMessage, connection: Duplex, gone: AbortSignal, timeoutMs: number): Incoming {
+export function incomingOfUpgrade(request: IncomingMessage, connection: Duplex, gone: Gone, timeoutMs: number): Incoming {
   return {
-    gone,
+    ...gone,
     body: request,
     async readBody(maxBytes) {
       const announced = Number(request.headers['content-length'] ?? 0)

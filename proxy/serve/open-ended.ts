@@ -35,13 +35,13 @@ export async function askOpenEnded(
   incoming: Incoming,
   opened: () => Over,
 ): Promise<AnyAnswer | Refusal> {
-  const signal = AbortSignal.any([AbortSignal.timeout(WRITE_TIMEOUT_MS), incoming.gone])
+  const signal = AbortSignal.any([AbortSignal.timeout(WRITE_TIMEOUT_MS), incoming.gone()])
   const answer = approved.upgrade
     ? await client.engine.tunnel({ ...tunnelRequest(approved), signal })
     : await client.engine.open({ ...openRequest(approved, incoming.body), signal })
   if ('connection' in answer) return passTunnel(client, approved, answer, opened())
   if (!DONE.includes(answer.status)) {
-    const text = await readSome(answer.body, incoming.gone)
+    const text = await readSome(answer.body, incoming.gone())
     const refusal = failed(approved, answer)
     client.log.warn({ operation: approved.operation, engine: text.slice(0, 1000) }, refusal.reason)
     return refusal
@@ -51,7 +51,7 @@ export async function askOpenEnded(
     throw new EngineError('answer', `the Engine answered ${answer.status} to ${approved.operation} instead of handing over`)
   }
   if (operationOf(approved.operation).answer === 'nothing') {
-    await readSome(answer.body, incoming.gone)
+    await readSome(answer.body, incoming.gone())
     return { status: answer.status, headers: {}, body: '' }
   }
   return passStream(client, approved, answer, opened())

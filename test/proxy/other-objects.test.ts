@@ -3,7 +3,7 @@ import t from 'tap'
 import { SECRET } from './support/containers.ts'
 import { policyText } from './support/policies.ts'
 import { messageOf } from './support/raw-client.ts'
-import { startProxy } from './support/start-proxy.ts'
+import { startProxy, WEB } from './support/start-proxy.ts'
 
 const policy = policyText([
   'SystemPingHead: {}',
@@ -77,4 +77,17 @@ t.test('a ping by HEAD has the head alone', async (t) => {
   const [answer] = await proxy.talk('HEAD /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n')
   t.same(proxy.engine.lines(), ['HEAD /_ping HTTP/1.1'])
   t.match(answer ?? { status: 200 }, { status: 200 })
+})
+
+t.test('what a policy shows whole goes on as the Engine wrote it, to the last digit', async (t) => {
+  const proxy = await startProxy(t, {
+    policyText: policyText(['ContainerInspect: { show: all }', 'ContainerList: { show: all }']),
+  })
+  const text = `{ "Id": "${WEB}",  "SizeRw": 12345678901234567890, "Env": ["a\\u0000"] }`
+  proxy.engine.answer = ({ line }) => (line.includes(`/${WEB}/json`) ? { status: 200, body: text } : undefined)
+  const { status, body } = await proxy.ask(`GET /containers/${WEB}/json`)
+  t.same([status, body], [200, text])
+  const { body: list } = await proxy.ask('GET /containers/json')
+  const listed = (JSON.parse(list) as readonly { readonly Id: string }[]).map(({ Id }) => Id)
+  t.same(listed, [WEB], 'but a list is cut to the scope')
 })

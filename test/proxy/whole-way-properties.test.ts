@@ -96,7 +96,7 @@ function world(policy: Policy): World {
     ask: async (line, rawHeaders = []) => {
       const space = line.indexOf(' ')
       const body = Readable.from([]) as Incoming['body']
-      const incoming = { gone: new AbortController().signal, body, readBody: async () => made.body }
+      const incoming = { isGone: () => false, gone: () => new AbortController().signal, body, readBody: async () => made.body }
       const answer = await handle(client, { method: line.slice(0, space), target: line.slice(space + 1), rawHeaders }, incoming)
       if ('stream' in answer) answer.stream.destroy()
       else if ('taken' in answer) answer.taken?.()
