@@ -1,15 +1,8 @@
 #!/usr/bin/env node
 // The command line of postern-proxy. Each command is a file under `commands/`; flags and environment are read there, and nowhere else.
 import { Command, InvalidArgumentError } from 'commander'
-import { auditCommand } from './commands/audit-command.ts'
-import { authzCommand } from './commands/authz-command.ts'
-import { checkCommand } from './commands/check-command.ts'
-import { explainCommand } from './commands/explain-command.ts'
-import { healthcheckCommand } from './commands/healthcheck-command.ts'
 import { EXIT_FAILED, EXIT_USAGE } from './commands/options.ts'
-import { serveCommand } from './commands/serve-command.ts'
-import { suggestCommand } from './commands/suggest-command.ts'
-import { PolicyFileError } from './policy/load-policy.ts'
+import { PolicyFileError } from './policy/policy-error.ts'
 import { VERSION } from './version.ts'
 
 const program = new Command('postern-proxy')
@@ -18,8 +11,20 @@ const program = new Command('postern-proxy')
   // Each by its name alone, so that what it does has room beside it; its own help has its arguments.
   .configureHelp({ subcommandTerm: (command) => command.name() })
   .addHelpText('after', '\nEach command has a --help of its own; docs/proxy.md has the rest.')
-const commands = [serveCommand, authzCommand, checkCommand, explainCommand, suggestCommand, auditCommand, healthcheckCommand]
-for (const command of commands.map((create) => create())) program.addCommand(command)
+
+/** Each loads what it needs when it is named: a health check, every few seconds, does not load what it takes to serve. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve-command.ts')).serveCommand(),
+  authz: async () => (await import('./commands/authz-command.ts')).authzCommand(),
+  check: async () => (await import('./commands/check-command.ts')).checkCommand(),
+  explain: async () => (await import('./commands/explain-command.ts')).explainCommand(),
+  suggest: async () => (await import('./commands/suggest-command.ts')).suggestCommand(),
+  audit: async () => (await import('./commands/audit-command.ts')).auditCommand(),
+  healthcheck: async () => (await import('./commands/healthcheck-command.ts')).healthcheckCommand(),
+}
+const named = process.argv[2] ?? ''
+const loads = Object.hasOwn(COMMANDS, named) ? [COMMANDS[named]] : Object.values(COMMANDS)
+for (const command of await Promise.all(loads.map((load) => load?.()))) if (command) program.addCommand(command)
 exitAsDocumented(program)
 
 /** Commander would exit with 1 where the command line is wrong. */

@@ -5,7 +5,7 @@ import { fingerprint, makeSealKey } from './chain.ts'
 import { type ChainWriter, createChainWriter, type Writing } from './chain-writer.ts'
 import { type KeyState, loadKeyState, saveKeyState } from './key-state.ts'
 import { isBeginningOfLog, type LogEndOptions, readFingerprintKey, readLogEnd } from './log-end.ts'
-import { dropEarlierFiles, type LogFile, openLogFile } from './log-file.ts'
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, dropEarlierFiles, type LogFile, openLogFile } from './log-file.ts'
 import { createRepeats } from './repeats.ts'
 import { NEW_TAIL } from './tail.ts'
 
@@ -33,9 +33,6 @@ export type AuditLogOptions = LogEndOptions & {
   /** Hears of what could not be written where nobody waited for it. */
   readonly onError?: (error: unknown) => void
 }
-
-export const DEFAULT_MAX_BYTES = 8 * 1024 ** 2
-export const DEFAULT_MAX_FILES = 16
 
 /** Lines that nothing has sealed are sealed after this, and what was counted is looked at. */
 const SETTLE_AFTER_MS = 60_000

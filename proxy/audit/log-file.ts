@@ -4,6 +4,9 @@ import type { Stats } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 
+export const DEFAULT_MAX_BYTES = 8 * 1024 ** 2
+export const DEFAULT_MAX_FILES = 16
+
 export type LogFile = {
   /** Appends `text`, in latin1. Where it rejects, some of it may be there all the same: see `since`. */
   readonly append: (text: string) => Promise<void>

@@ -49,12 +49,15 @@ export function createRepeats(now: () => number): Repeats {
     kind.bytes += bytes
     kind.ms = Math.max(kind.ms, ms)
   }
+  const variousLike = (decision: DecisionEvent): Kind => {
+    const various = variousOf(decision)
+    return kinds.get(keyOf(various)) ?? begin(various)
+  }
   return {
     take(decision) {
       const kind = kinds.get(keyOf(decision))
       if (!kind && kinds.size < MAX_KINDS && isAllowed(decision)) return begin(decision).like
-      const various = variousOf(decision)
-      add(kind ?? kinds.get(keyOf(various)) ?? begin(various), decision)
+      add(kind ?? variousLike(decision), decision)
       return undefined
     },
     due(all = false) {

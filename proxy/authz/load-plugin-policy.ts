@@ -1,8 +1,8 @@
 // Reads a policy file for a plugin. What a plugin cannot do is an error of the file, told like any other.
-import { loadPolicySource, PolicyFileError } from '../policy/load-policy.ts'
+import { loadPolicySource } from '../policy/load-policy.ts'
 import { keySpans } from '../policy/parse-policy.ts'
 import type { Policy } from '../policy/policy.ts'
-import { renderPolicyErrors } from '../policy/policy-error.ts'
+import { PolicyFileError, renderPolicyErrors } from '../policy/policy-error.ts'
 import { beyondAPlugin } from './beyond-a-plugin.ts'
 
 /** The policy in `file`, whose own tests hold, and which a plugin can enforce. Throws `PolicyFileError`. */

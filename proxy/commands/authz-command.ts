@@ -1,7 +1,5 @@
 // `postern-proxy authz`: its arguments, and what they stand for.
 import { Command, Option } from 'commander'
-import { loadPluginPolicy } from '../authz/load-plugin-policy.ts'
-import { runPlugin } from '../authz/run-plugin.ts'
 import { parseUnixAddress } from '../listen-address.ts'
 import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
 import {
@@ -17,7 +15,6 @@ import {
   requireOption,
   userOption,
 } from './options.ts'
-import { readRunOptions } from './run-options.ts'
 
 /** Where the Engine looks for a plugin called postern. */
 const SOCKET = '/run/docker/plugins/postern.sock'
@@ -42,6 +39,12 @@ export function authzCommand(): Command {
     .action(async (given: string | undefined, options: CommonOptions & AuditFlags & LogFlags & { readonly listen: string }) => {
       dropPrivileges(options.user, options.engine)
       assertUnprivileged()
+      // As root no more of the program is loaded than it takes to become somebody else.
+      const [{ loadPluginPolicy }, { runPlugin }, { readRunOptions }] = await Promise.all([
+        import('../authz/load-plugin-policy.ts'),
+        import('../authz/run-plugin.ts'),
+        import('./run-options.ts'),
+      ])
       const policyFile = given ?? process.env.POSTERN_AUTHZ ?? ''
       if (policyFile === '') command.error('error: name a POLICY, as an argument or in POSTERN_AUTHZ')
       await runPlugin({

@@ -1,6 +1,5 @@
 // `postern-proxy healthcheck`.
 import { Command } from 'commander'
-import { checkHealth } from '../healthcheck.ts'
 import { dropPrivileges } from '../privileges.ts'
 import { type CommonOptions, engineOption, metricsOption, requireOption, userOption } from './options.ts'
 
@@ -11,6 +10,7 @@ export function healthcheckCommand(): Command {
     .addOption(userOption())
     .action(async (options: CommonOptions & { readonly metrics: string }) => {
       dropPrivileges(options.user, options.engine)
+      const { checkHealth } = await import('../healthcheck.ts')
       process.stdout.write(`${await checkHealth(options.metrics)}\n`)
     })
 }

@@ -1,6 +1,6 @@
 // What the commands have in common: options, exit codes, and how a wrong argument is told.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../audit/audit-log.ts'
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../audit/log-file.ts'
 import { parseMetricsAddress, parseUnixAddress } from '../listen-address.ts'
 import { parseUser, type User } from '../privileges.ts'
 import { LOG_FORMATS, type LogFormat } from '../terminal.ts'

@@ -1,9 +1,7 @@
 // `postern-proxy serve`: its arguments, and what they stand for.
 import { Command, Option } from 'commander'
 import { parseServing } from '../listen-address.ts'
-import { loadPolicy } from '../policy/load-policy.ts'
 import { assertUnprivileged, dropPrivileges } from '../privileges.ts'
-import { serve } from '../serve/serve.ts'
 import {
   type AuditFlags,
   argument,
@@ -17,7 +15,6 @@ import {
   requireOption,
   userOption,
 } from './options.ts'
-import { readRunOptions } from './run-options.ts'
 import { readTls, type TlsFlags, tlsOptions } from './tls-options.ts'
 
 type ServeFlags = CommonOptions & AuditFlags & LogFlags & TlsFlags & { readonly observe?: true }
@@ -45,6 +42,12 @@ export function serveCommand(): Command {
     .action(async (given: string[], options: ServeFlags) => {
       dropPrivileges(options.user, options.engine)
       assertUnprivileged()
+      // As root no more of the program is loaded than it takes to become somebody else.
+      const [{ loadPolicy }, { serve }, { readRunOptions }] = await Promise.all([
+        import('../policy/load-policy.ts'),
+        import('../serve/serve.ts'),
+        import('./run-options.ts'),
+      ])
       const texts = given.length > 0 ? given : (process.env.POSTERN_SERVE ?? '').split(' ').filter((text) => text !== '')
       if (texts.length === 0) command.error('error: name at least one POLICY@LISTEN, as an argument or in POSTERN_SERVE')
       const servings = texts.map(argument(parseServing))

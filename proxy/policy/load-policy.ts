@@ -3,16 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { parsePolicy } from './parse-policy.ts'
 import type { Policy } from './policy.ts'
-import { renderPolicyErrors } from './policy-error.ts'
+import { PolicyFileError, renderPolicyErrors } from './policy-error.ts'
 import { runPolicyTests } from './run-tests.ts'
-
-/** A policy cannot be used; the message tells each reason with file, line, column and the words in question. */
-export class PolicyFileError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'PolicyFileError'
-  }
-}
 
 /** A policy with the text it was read from. */
 export type PolicySource = { readonly policy: Policy; readonly text: string }

@@ -5,6 +5,14 @@ export type Span = { readonly offset: number; readonly length: number }
 
 export type PolicyError = Span & { readonly message: string }
 
+/** A policy cannot be used; the message tells each reason with file, line, column and the words in question. */
+export class PolicyFileError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'PolicyFileError'
+  }
+}
+
 /** For each error `file:line:column: message`, the line it is about, and the words underlined. */
 export function renderPolicyErrors(file: string, text: string, errors: readonly PolicyError[]): string {
   return errors.map((error) => renderError(file, text, error)).join('\n')

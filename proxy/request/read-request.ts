@@ -71,6 +71,7 @@ export function readRequest(head: RequestHead): ApiRequest | Refusal {
 
 /** A container that the query names is not a value that a policy lists: the scope judges it. */
 function takeContainer(query: Query): Pick<ApiRequest, 'query' | 'container'> {
+  if (!query.has('container')) return { query }
   const { container: named, ...others } = Object.fromEntries(query)
   const container = named?.type === 'text' ? parseContainerRef(named.value) : undefined
   return { query: new Map(Object.entries(others)), ...(container === undefined ? {} : { container }) }

@@ -1,8 +1,9 @@
 // Reads a client's policy anew when it is asked to, or when its file changes; the old one stays where the new one has anything wrong.
 import type { Logger } from 'pino'
 import type { AuditLog } from '../audit/audit-log.ts'
-import { loadPolicy, PolicyFileError } from '../policy/load-policy.ts'
+import { loadPolicy } from '../policy/load-policy.ts'
 import type { Policy } from '../policy/policy.ts'
+import { PolicyFileError } from '../policy/policy-error.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import type { ServedClient } from './served-client.ts'
 import { watchFiles } from './watch-files.ts'

@@ -2,6 +2,7 @@
 import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Pool } from 'undici'
+import { IMAGE_FLAGS } from '../proxy/support/proxy-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { builtProgram } from '../support/programs.ts'
 import { found, startOn } from './machine.ts'
@@ -87,7 +88,7 @@ const NOBODY = 65_534
 /** Postern, by the names of the policies that it serves. */
 export type Postern<Name extends string> = Started & { readonly clients: Readonly<Record<Name, MeasuredProxy>> }
 
-/** Starts Postern, with policy, audit log and metrics, serving each of `policies` at a port of its own. */
+/** Starts Postern, as its image does, with policy, audit log and metrics, serving each of `policies` at a port of its own. */
 export async function startPostern<Name extends string>(
   stage: Stage,
   engineSocket: string,
@@ -101,7 +102,7 @@ export async function startPostern<Name extends string>(
   )
   const [audit, metrics] = [join(stage.directory, 'audit.jsonl'), join(stage.directory, 'metrics.sock')]
   const args = ['--engine', `unix://${engineSocket}`, '--audit', audit, '--metrics', `unix://${metrics}`]
-  const command = [process.execPath, builtProgram('proxy'), 'serve', ...served.map(({ at }) => at), ...args]
+  const command = [process.execPath, ...IMAGE_FLAGS, builtProgram('proxy'), 'serve', ...served.map(({ at }) => at), ...args]
   // It refuses to serve as root, unless it is told whom to become.
   const child = startOn('measured', command, isRoot ? { uid: NOBODY, gid: groupOf(engineSocket) } : {})
   const started = stage.keep(child)

@@ -54,14 +54,14 @@ export async function onStage<T>(suite: (stage: Stage) => Promise<T>): Promise<T
 
 /** Resolves once something listens at `address`: the path of a unix socket, or a port of 127.0.0.1. */
 export async function untilListening(address: string | number): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (let tries = 0; tries < 5000; tries++) {
     const listens = await new Promise<boolean>((resolve) => {
       const socket = typeof address === 'number' ? connect(address, '127.0.0.1') : connect(address)
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
       socket.once('connect', () => socket.destroy())
     })
     if (listens) return
-    await delay(20)
+    await delay(4)
   }
   throw new Error(`nothing listens at ${address}`)
 }
