@@ -7,7 +7,9 @@ import { holds, type Row, renderTable } from './row.ts'
 import type { Settings } from './settings.ts'
 import { measureMemory, measureRestart, measureStart } from './suites/costs.ts'
 import { measureForwarding } from './suites/forwarding.ts'
+import { measureHealing } from './suites/healing.ts'
 import { measureListing } from './suites/listing.ts'
+import { measureProbe, measureScale } from './suites/probing.ts'
 
 const SUITES: Readonly<Record<string, (settings: Settings) => Promise<readonly Row[]>>> = {
   forwarding: measureForwarding,
@@ -15,6 +17,9 @@ const SUITES: Readonly<Record<string, (settings: Settings) => Promise<readonly R
   listing: measureListing,
   start: measureStart,
   memory: measureMemory,
+  probe: measureProbe,
+  scale: measureScale,
+  healing: measureHealing,
 }
 
 const program = new Command('npm run bench --')
