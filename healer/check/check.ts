@@ -1,7 +1,8 @@
 // Looks once at every container that opted in, as `run` would, and gathers what a person wants to know of it. Changes nothing.
 import type { Receiver } from '../alert/receiver.ts'
 import { type ContainerDetail, type ContainerSummary, type Docker, DockerError } from '../docker/docker.ts'
-import { chooseProbe, type Surroundings } from '../probe/choose.ts'
+import type { Surroundings } from '../probe/address.ts'
+import { chooseProbe } from '../probe/choose.ts'
 import { describeProbe, type Probe } from '../probe/probes.ts'
 import type { ProbeResult } from '../probe/result.ts'
 import type { Environment } from '../settings/environment.ts'
@@ -76,7 +77,8 @@ async function checkContainer(
   const detail = await docker.inspect(summary.id)
   if (!detail || !by) return undefined
   const { settings, problems } = readLabels(summary.labels, environment)
-  const chosen = detail.status === 'running' ? chooseProbe(summary, detail, settings, problems, { containers, own }) : undefined
+  const find = (id: string) => containers.find((each) => each.id === id)
+  const chosen = detail.status === 'running' ? chooseProbe(summary, detail, settings, problems, { find, own }) : undefined
   const probe = chosen?.kind === 'none' ? undefined : chosen
   const startedMs = monotonicMs()
   const result = probe && (await runProbe?.(probe, detail))

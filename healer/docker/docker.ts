@@ -12,6 +12,8 @@ export type ContainerSummary = {
   /** `bridge`, a network's name, `host`, `none` or `container:ID`; empty where it could not be told. */
   readonly networkMode: string
   readonly networks: readonly Network[]
+  /** Milliseconds that it had been up for without a break, at the least, when it was listed; absent: it was not up, or that was not told. */
+  readonly upForMs?: number
 }
 
 /** A network the container is attached to, with its addresses there; empty while it is not running. */

@@ -8,6 +8,7 @@ import type { DockerHost } from '../settings/value.ts'
 import { type ContainerDetail, type Docker, DockerError, type RestartAnswer } from './docker.ts'
 import { createNetworkModes, type Unmoded } from './network-modes.ts'
 import { swarmService } from './swarm.ts'
+import { parseUpFor } from './up-for.ts'
 
 export type Patience = {
   /** A read must be answered within this. */
@@ -28,6 +29,7 @@ const summarySchema = z.object({
   ImageID: z.string().default(''),
   Labels: z.record(z.string(), z.string()).nullish(),
   State: z.string().nullish(),
+  Status: z.string().nullish(),
   Ports: z.array(z.object({ PrivatePort: z.number(), Type: z.string() })).nullish(),
   /** Podman's list has none. */
   HostConfig: z.object({ NetworkMode: z.string() }).nullish(),
@@ -121,6 +123,7 @@ function readSummary(element: unknown): Unmoded | undefined {
   const labels = parsed.Labels ?? {}
   const isOver = swarmService(labels) !== undefined && ENDED.includes(parsed.State ?? '')
   if (isOver || optedIn(labels) === undefined) return undefined
+  const upForMs = parseUpFor(parsed.State ?? '', parsed.Status ?? '')
   return {
     id: parsed.Id,
     name: (parsed.Names.find((name) => name.lastIndexOf('/') === 0) ?? parsed.Names[0] ?? '').replace(/^\//, ''),
@@ -134,6 +137,7 @@ function readSummary(element: unknown): Unmoded | undefined {
         (address): address is string => typeof address === 'string' && address !== '',
       ),
     })),
+    ...(upForMs === undefined ? {} : { upForMs }),
   }
 }
 

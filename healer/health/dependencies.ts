@@ -11,25 +11,51 @@ export function networkProvider({ networkMode }: ContainerSummary): string | und
 }
 
 /**
- * The containers among `all` that `container` needs, itself and those that need it in turn left out: of two that need each other neither
- * waits. `dependsOn` is its label's list of names.
+ * The containers that each of `all` needs, by its id, itself and those that need it in turn left out: of two that need each other neither
+ * waits. `dependsOn` is its label's list of names. What is needed is looked up, not searched for: there may be a thousand.
  */
-export function providersOf(
-  container: ContainerSummary,
+export function mapProviders(
   all: readonly ContainerSummary[],
   dependsOn: (container: ContainerSummary) => readonly string[],
-): readonly ContainerSummary[] {
-  const direct = (of: ContainerSummary) => all.filter((other) => other.id !== of.id && needs(of, other, dependsOn(of)))
-  return direct(container).filter((provider) => !reaches(provider, container, direct))
+): ReadonlyMap<string, readonly ContainerSummary[]> {
+  const places = new Map(all.map(({ id }, i) => [id, i]))
+  const byId = new Map(all.map((each) => [each.id, [each]]))
+  const byName = groupBy(all, ({ name }) => name)
+  const byService = groupBy(all, ({ labels }) => keyOfService(labels[PROJECT], labels[SERVICE]))
+  const find = (container: ContainerSummary): readonly ContainerSummary[] => {
+    const provider = networkProvider(container)
+    const [named, project] = [dependsOn(container), container.labels[PROJECT]]
+    const services = [...named, ...composeServices(container.labels[DEPENDS_ON] ?? '')].map((each) => keyOfService(project, each))
+    const needed = new Set([
+      ...(provider === undefined ? [] : (byId.get(provider) ?? [])),
+      ...named.flatMap((name) => byName.get(name) ?? []),
+      ...services.flatMap((key) => (key === undefined ? [] : (byService.get(key) ?? []))),
+    ])
+    needed.delete(container)
+    return [...needed].sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0))
+  }
+  const found = new Map(all.map((each) => [each.id, find(each)]))
+  const direct = ({ id }: ContainerSummary) => found.get(id) ?? []
+  return new Map(all.map((each) => [each.id, direct(each).filter((provider) => !reaches(provider, each, direct))]))
 }
 
-function needs(container: ContainerSummary, other: ContainerSummary, named: readonly string[]): boolean {
-  if (networkProvider(container) === other.id || named.includes(other.name)) return true
-  const project = container.labels[PROJECT]
-  const service = other.labels[SERVICE]
-  if (project === undefined || service === undefined || other.labels[PROJECT] !== project) return false
-  return named.includes(service) || composeServices(container.labels[DEPENDS_ON] ?? '').includes(service)
+function groupBy(
+  all: readonly ContainerSummary[],
+  keyOf: (container: ContainerSummary) => string | undefined,
+): ReadonlyMap<string, readonly ContainerSummary[]> {
+  const groups = new Map<string, ContainerSummary[]>()
+  for (const each of all) {
+    const key = keyOf(each)
+    if (key === undefined) continue
+    const group = groups.get(key)
+    if (group) group.push(each)
+    else groups.set(key, [each])
+  }
+  return groups
 }
+
+const keyOfService = (project: string | undefined, service: string | undefined) =>
+  project === undefined || service === undefined ? undefined : JSON.stringify([project, service])
 
 /** Compose writes `db:service_healthy:false,cache:service_started:true`. */
 function composeServices(label: string): readonly string[] {

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino'
 import type { ContainerSummary } from '../docker/docker.ts'
 import { swarmService } from '../docker/swarm.ts'
-import { networkProvider, providersOf } from '../health/dependencies.ts'
+import { mapProviders, networkProvider } from '../health/dependencies.ts'
 import { assessHold, type Hold, isHeld, type Member } from '../health/hold.ts'
 import { findObjection, type Objection } from '../health/objection.ts'
 import type { HealthState } from '../health/state.ts'
@@ -17,6 +17,8 @@ import type { WatchedContainer } from './watch.ts'
 export type Circumstances = {
   /** Takes note of what there is. */
   readonly listed: (containers: readonly ContainerSummary[]) => void
+  /** Takes note of what became of a container that was looked at; `after` is `undefined` where it is not watched any more. */
+  readonly noted: (before: WatchedContainer | undefined, after: WatchedContainer | undefined) => void
   /** Why a restart of `container` is forbidden at this moment. */
   readonly objection: (
     container: ContainerSummary,
@@ -33,31 +35,35 @@ export type CircumstancesOptions = {
   readonly clock: Clock
   readonly environment: Environment
   readonly log: Logger
-  readonly watched: () => readonly Watched[]
+  /** By their ids. */
+  readonly watched: ReadonlyMap<string, Watched>
 }
 
 /** Ids of containers that were listed once: one whose network another uses may be gone since. */
 const MAX_SEEN = 10_000
 
 export function createCircumstances({ clock, environment, log, watched }: CircumstancesOptions): Circumstances {
+  let dependsOn: ReadonlyMap<string, readonly string[]> = new Map()
   let providers: ReadonlyMap<string, readonly ContainerSummary[]> = new Map()
   const seen = new Set<string>()
   let hold: Hold | undefined
+  /** Something that a hold depends on may be otherwise than it was when that was last judged. */
+  let changed = true
 
-  const stateOf = (id: string) => watched().find(({ summary }) => summary.id === id)?.watched?.state
+  const stateOf = (id: string) => watched.get(id)?.watched?.state
   const isIll = (state: HealthState | undefined) => state !== undefined && (state.failures > 0 || state.incident !== undefined)
   const members = (): readonly Member[] =>
-    watched().flatMap(({ summary, watched: known }) => {
+    [...watched.values()].flatMap(({ summary: { id }, watched: known }) => {
       if (!known) return []
-      const { state, probe } = known
-      const waits = (providers.get(summary.id) ?? []).some(({ id }) => isIll(stateOf(id)))
-      // One that was restarted fails until it is seen well.
-      const failingSinceMs = state.firstFailureMs ?? state.incident?.sinceMs
-      const isJudged = failingSinceMs !== undefined || (state.status === 'running' && state.health === 'healthy')
-      const isCounted = isJudged && probe !== 'docker' && state.armed && !waits
-      return [{ id: summary.id, isCounted, failingSinceMs, lastSuccessMs: state.lastSuccessMs }]
+      const waits = (providers.get(id) ?? []).some((provider) => isIll(stateOf(provider.id)))
+      return [
+        { id, isCounted: counts(known) && !waits, failingSinceMs: failingSince(known), lastSuccessMs: known.state.lastSuccessMs },
+      ]
     })
   const assess = (): void => {
+    // Time alone begins no hold: while there is none, and all is as it was, there will be none.
+    if (!changed && hold === undefined) return
+    changed = false
     const { intervalMs, holdMaxMs } = environment
     const next = assessHold(hold, members(), clock.monotonicMs(), { intervalMs, holdMaxMs })
     const [before, after] = [hold !== undefined && !hold.isLifted, next !== undefined && !next.isLifted]
@@ -77,16 +83,28 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
   }
   return {
     listed(containers) {
-      const dependsOn = (container: ContainerSummary) => readLabels(container.labels, environment).settings.dependsOn
-      providers = new Map(containers.map((container) => [container.id, providersOf(container, containers, dependsOn)]))
+      // The labels of a container never change.
+      dependsOn = new Map(
+        containers.map(({ id, labels }) => [id, dependsOn.get(id) ?? readLabels(labels, environment).settings.dependsOn]),
+      )
+      providers = mapProviders(containers, ({ id }) => dependsOn.get(id) ?? [])
       for (const { id } of containers) seen.add(id)
       for (const id of [...seen].slice(0, Math.max(0, seen.size - MAX_SEEN))) seen.delete(id)
+      changed = true
       assess()
+    },
+    noted(before, after) {
+      changed ||=
+        !before ||
+        !after ||
+        isIll(before.state) !== isIll(after.state) ||
+        counts(before) !== counts(after) ||
+        failingSince(before) !== failingSince(after)
     },
     objection(container, settings, state, pausedUntilMs) {
       assess()
       const provider = networkProvider(container)
-      const providerIsListed = provider !== undefined && watched().some(({ summary }) => summary.id === provider)
+      const providerIsListed = provider !== undefined && watched.has(provider)
       const providerIsGone =
         provider !== undefined && !providerIsListed && (seen.has(provider) || state.incident?.failedToStart === true)
       const maintenanceEndsMs = endsAt(settings.maintenance, clock.wallMs())
@@ -105,4 +123,14 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
     },
     holdSinceMs: () => (hold && !hold.isLifted ? hold.sinceMs : undefined),
   }
+}
+
+/** One that was restarted fails until it is seen well. */
+const failingSince = ({ state }: WatchedContainer) => state.firstFailureMs ?? state.incident?.sinceMs
+
+/** Whether what its probe finds says something of the network, unless it waits on another. */
+function counts(watched: WatchedContainer): boolean {
+  const { state, probe } = watched
+  const isJudged = failingSince(watched) !== undefined || (state.status === 'running' && state.health === 'healthy')
+  return isJudged && probe !== 'docker' && state.armed
 }

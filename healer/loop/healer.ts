@@ -67,12 +67,14 @@ export function createHealer(options: HealerOptions): Healer {
   const { docker, clock, environment, log } = options
   const ownCidrs = options.ownCidrs ?? readOwnCidrs
   const watchers = new Map<string, Watcher>()
-  const circumstances = createCircumstances({ clock, environment, log, watched: () => [...watchers.values()] })
+  const circumstances = createCircumstances({ clock, environment, log, watched: watchers })
   const gates = { docker: pLimit(MAX_DOCKER_LOOKS), probe: pLimit(MAX_PROBES) }
   let reachable: HealerView['docker'] = { reachable: false, message: 'not asked yet' }
   /** What is amiss with Docker, as it was said. */
   let trouble: string | undefined
   let listed = false
+  let listing = { askedMs: Number.NEGATIVE_INFINITY, answeredMs: Number.NEGATIVE_INFINITY }
+  let own: readonly Cidr[] = []
   let roundMs = clock.monotonicMs()
   let refreshing: Promise<void> | undefined
 
@@ -84,7 +86,8 @@ export function createHealer(options: HealerOptions): Healer {
       {
         ...options,
         summary: () => watcher.summary,
-        surroundings: () => ({ containers: [...watchers.values()].map((other) => other.summary), own: ownCidrs() }),
+        listing: () => listing,
+        surroundings: () => ({ find: (id) => watchers.get(id)?.summary, own }),
         refresh,
         gates,
         phase,
@@ -95,6 +98,7 @@ export function createHealer(options: HealerOptions): Healer {
           return options.onHappening(watcher.summary, happening, state)
         },
         publish: (watched) => {
+          circumstances.noted(watcher.watched, watched)
           watcher.watched = watched
         },
       },
@@ -107,8 +111,13 @@ export function createHealer(options: HealerOptions): Healer {
         log.error({ err: error }, `${summary.name} — the watcher failed; it is taken up again at the next round`),
       )
     watcher.done = done.finally(() => {
-      if (watchers.get(summary.id) === watcher) watchers.delete(summary.id)
+      if (watchers.get(summary.id) === watcher) forget(watcher)
     })
+  }
+
+  const forget = ({ summary, watched }: Watcher) => {
+    watchers.delete(summary.id)
+    circumstances.noted(watched, undefined)
   }
 
   const takeIn = (containers: readonly ContainerSummary[]) => {
@@ -123,10 +132,10 @@ export function createHealer(options: HealerOptions): Healer {
     // Those that are found together are spread over the interval from their second look on.
     for (const [i, summary] of unknown.entries()) startWatching(summary, (i + 1) / unknown.length)
     const present = new Set(containers.map(({ id }) => id))
-    for (const [id, { stop }] of watchers) {
+    for (const [id, watcher] of watchers) {
       if (present.has(id)) continue
-      stop.abort()
-      watchers.delete(id)
+      watcher.stop.abort()
+      forget(watcher)
     }
     const now = names()
     if (!listed || before !== now)
@@ -151,8 +160,12 @@ export function createHealer(options: HealerOptions): Healer {
     return refreshing
   }
   const listOnce = async () => {
+    own = ownCidrs()
+    const askedMs = clock.monotonicMs()
     try {
-      takeIn(await docker.list())
+      const containers = await docker.list()
+      listing = { askedMs, answeredMs: clock.monotonicMs() }
+      takeIn(containers)
       if (trouble !== undefined) log.info('Docker can be asked again')
       trouble = undefined
       reachable = { reachable: true, message: 'ok' }

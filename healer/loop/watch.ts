@@ -10,7 +10,8 @@ import { type Effect, type HealthEvent, nextProbeMs, type RestartOutcome, step }
 import type { Objection } from '../health/objection.ts'
 import { type FiringRule, overrule } from '../health/rules.ts'
 import { type HealthState, initialState } from '../health/state.ts'
-import { chooseProbe, type Surroundings } from '../probe/choose.ts'
+import type { Surroundings } from '../probe/address.ts'
+import { chooseProbe } from '../probe/choose.ts'
 import { describeProbe, type Probe, runProbe } from '../probe/probes.ts'
 import { type ProbeResult, unknown } from '../probe/result.ts'
 import { renderDuration } from '../settings/duration.ts'
@@ -53,6 +54,8 @@ export type WatchOptions = {
   readonly log: Logger
   /** The container as last listed. */
   readonly summary: () => ContainerSummary
+  /** When the list was asked for that it was shown in, and when that was answered. */
+  readonly listing: () => { readonly askedMs: number; readonly answeredMs: number }
   readonly surroundings: () => Surroundings
   /** Lists anew: after a restart a container may have another address. */
   readonly refresh: () => Promise<void>
@@ -87,8 +90,14 @@ export type ContainerWatcher = {
   readonly pausedUntilMs: () => number | undefined
 }
 
+/** However well it is, and whatever lists say, Docker is asked about each container itself so often. */
+const MAX_UNSEEN_MS = 60_000
+
 /** A probe that took this much longer than its bound was held up by the healer itself. */
 const HELD_UP_MS = 1000
+
+/** What came of a probe, before it counts. */
+type Probed = { readonly result: ProbeResult; readonly durationMs: number; readonly chosen: Probe }
 
 /** Who is told to stop begins nothing. */
 const STOPPING: RestartOutcome = { outcome: 'waits', why: 'gone', message: 'it is not watched any more' }
@@ -105,6 +114,9 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   let detail: ContainerDetail | undefined
   /** The last look at Docker's side succeeded. */
   let isFresh = false
+  /** When Docker was asked for `detail`. */
+  let seenMs = Number.NEGATIVE_INFINITY
+  let lookedMs = Number.NEGATIVE_INFINITY
   let probe: Probe | undefined
   let last: WatchedContainer['last']
   let probes = { success: 0, failure: 0, unknown: 0 }
@@ -150,8 +162,12 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
   /** `false`: the container is gone. Where Docker cannot be asked, what was last known stays. */
   const observe = async (): Promise<boolean> => {
     let seen: ContainerDetail | undefined
+    let askedMs = 0
     try {
-      seen = await gates.docker(() => docker.inspect(container.id))
+      seen = await gates.docker(() => {
+        askedMs = clock.monotonicMs()
+        return docker.inspect(container.id)
+      })
     } catch (error) {
       if (!(error instanceof DockerError)) throw error
       isFresh = false
@@ -161,6 +177,7 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     if (!seen) return false
     const startedAnew = detail !== undefined && detail.startedAt !== seen.startedAt && state.run?.startedAt !== seen.startedAt
     detail = seen
+    seenMs = askedMs
     isFresh = true
     if (startedAnew) await options.refresh()
     await apply({
@@ -173,14 +190,28 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     return true
   }
 
-  const probeOnce = async (seen: ContainerDetail): Promise<void> => {
+  /**
+   * A list that came since the last look shows a container that was well still in the run that was seen then: it need not be asked for once
+   * more before it is probed. Whatever else there is to know of it can matter only once a probe fails.
+   */
+  const isSeenByList = (): boolean => {
+    const { askedMs, answeredMs } = options.listing()
+    const { upForMs } = options.summary()
+    const wasWell = isFresh && detail?.status === 'running' && state.health === 'healthy' && !state.incident
+    const isNews = askedMs > lookedMs && clock.monotonicMs() - seenMs < MAX_UNSEEN_MS
+    const isSameRun = upForMs !== undefined && answeredMs - upForMs <= seenMs
+    return wasWell && probe !== undefined && probe.kind !== 'docker' && isNews && isSameRun
+  }
+
+  /** `undefined`: there is nothing to go by yet. */
+  const probeOnce = async (seen: ContainerDetail): Promise<Probed | undefined> => {
     const chosen = chooseProbe(options.summary(), seen, settings, problems, options.surroundings())
     const words = describeProbe(chosen)
     if (probe === undefined || describeProbe(probe) !== words)
       log.info({ container: container.name }, `${container.name} — ${chosen.kind === 'none' ? words : `probing by ${words}`}`)
     probe = chosen
     // The Engine is still counting: there is nothing to go by yet.
-    if (chosen.kind === 'docker' && isFresh && seen.engineHealth?.status === 'starting') return
+    if (chosen.kind === 'docker' && isFresh && seen.engineHealth?.status === 'starting') return undefined
     const { found, durationMs } = await gates.probe(async () => {
       const startedMs = clock.monotonicMs()
       const stale = chosen.kind === 'docker' && !isFresh
@@ -189,6 +220,10 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     })
     const wasHeldUp = found.result === 'failure' && durationMs > settings.timeoutMs + HELD_UP_MS
     const result = wasHeldUp ? unknown(`the healer itself was held up for ${renderDuration(durationMs)}`) : found
+    return { result, durationMs, chosen }
+  }
+
+  const count = async ({ result, durationMs, chosen }: Probed): Promise<void> => {
     last = { ...result, atMs: clock.wallMs(), durationMs }
     probes = { ...probes, [result.result]: probes[result.result] + 1 }
     // The Engine's verdict tells nothing of how fast the container answers.
@@ -200,15 +235,23 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     await apply({ type: 'probed', probe: result, counted: chosen.kind === 'docker', overruling })
   }
 
+  const runningNow = () => (detail?.status === 'running' && state.status === 'running' ? detail : undefined)
+
   /** Looks once; gives the milliseconds until the next look. */
   const look = async (): Promise<number | 'gone'> => {
-    if (!(await observe())) return 'gone'
-    const running = detail?.status === 'running' && state.status === 'running' ? detail : undefined
+    const isSeen = isSeenByList()
+    lookedMs = clock.monotonicMs()
+    if (!isSeen && !(await observe())) return 'gone'
     const { uptime } = history
-    if (running) await probeOnce(running)
+    const running = runningNow()
+    const run = state.run?.startedAt
+    const probed = running && (await probeOnce(running))
+    // Before anything but a success counts, the container itself is looked at: it may have been stopped, or started anew, since the list.
+    if (isSeen && probed && probed.result.result !== 'success' && !(await observe())) return 'gone'
+    if (probed && runningNow() && state.run?.startedAt === run) await count(probed)
     // A container that does not run answers nobody; one that the Engine still counts for, nobody can judge.
     if (history.uptime === uptime && detail)
-      history = stoodAt(history, !isFresh || running ? 'unknown' : 'down', clock.monotonicMs(), holdsMs)
+      history = stoodAt(history, !isFresh || runningNow() ? 'unknown' : 'down', clock.monotonicMs(), holdsMs)
     return nextProbeMs(state, settings)
   }
   const publish = () => {

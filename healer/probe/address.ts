@@ -7,8 +7,16 @@ export type Cidr = string
 
 export type Address = { readonly address: string } | { readonly unreachable: string }
 
-/** The address to probe `container` at. `containers` are all that the healer sees, for one that shares another's network. */
-export function findAddress(container: ContainerSummary, containers: readonly ContainerSummary[], own: readonly Cidr[]): Address {
+/** What the healer knows beside the container itself. */
+export type Surroundings = {
+  /** One of the containers that the healer sees, by its id. */
+  readonly find: (id: string) => ContainerSummary | undefined
+  /** The healer's own interfaces, as read last: the same array, as long as they were not read again. */
+  readonly own: readonly Cidr[]
+}
+
+/** The address to probe `container` at, which is another's where it shares that one's network. */
+export function findAddress(container: ContainerSummary, surroundings: Surroundings): Address {
   const { networkMode } = container
   if (networkMode === 'host')
     return {
@@ -17,7 +25,7 @@ export function findAddress(container: ContainerSummary, containers: readonly Co
   if (networkMode === 'none') return { unreachable: 'it has no network; give it a HEALTHCHECK and set healer.probe=docker' }
   if (networkMode.startsWith('container:')) {
     const providerId = networkMode.slice('container:'.length)
-    const provider = containers.find(({ id }) => id === providerId)
+    const provider = surroundings.find(providerId)
     if (!provider)
       return {
         unreachable:
@@ -25,9 +33,9 @@ export function findAddress(container: ContainerSummary, containers: readonly Co
       }
     if (provider.networkMode.startsWith('container:'))
       return { unreachable: 'it uses the network of a container that uses another one’s' }
-    return findAddress(provider, containers, own)
+    return findAddress(provider, surroundings)
   }
-  const reachable = subnets(own)
+  const reachable = subnetsOf(surroundings.own)
   for (const { addresses } of container.networks) {
     const address = addresses.find((candidate) => reachable.check(candidate, isIPv6(candidate) ? 'ipv6' : 'ipv4'))
     if (address !== undefined) return { address }
@@ -36,8 +44,13 @@ export function findAddress(container: ContainerSummary, containers: readonly Co
   return { unreachable: names ? `no network shared with the healer; join the healer to ${names}` : 'it is on no network' }
 }
 
-function subnets(own: readonly Cidr[]): BlockList {
+const SUBNETS = new WeakMap<readonly Cidr[], BlockList>()
+
+function subnetsOf(own: readonly Cidr[]): BlockList {
+  const known = SUBNETS.get(own)
+  if (known) return known
   const list = new BlockList()
+  SUBNETS.set(own, list)
   for (const cidr of own) {
     const [address = '', prefix] = cidr.split('/')
     if (isIPv4(address)) list.addSubnet(address, Number(prefix), 'ipv4')

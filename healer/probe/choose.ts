@@ -2,17 +2,10 @@
 // with the label to add.
 import type { ContainerDetail, ContainerSummary } from '../docker/docker.ts'
 import { type ContainerSettings, type LabelProblem, optedIn } from '../settings/labels.ts'
-import { type Cidr, findAddress } from './address.ts'
+import { findAddress, type Surroundings } from './address.ts'
 import type { Target } from './attempt.ts'
 import type { Probe } from './probes.ts'
 import type { TlsSettings } from './tls.ts'
-
-export type Surroundings = {
-  /** All containers that the healer sees. */
-  readonly containers: readonly ContainerSummary[]
-  /** The healer's own interfaces, read just now. */
-  readonly own: readonly Cidr[]
-}
 
 type NetworkProbe = Extract<Probe, Target>
 
@@ -24,11 +17,11 @@ export function chooseProbe(
   detail: ContainerDetail,
   settings: ContainerSettings,
   problems: readonly LabelProblem[],
-  { containers, own }: Surroundings,
+  surroundings: Surroundings,
 ): Probe {
   const chosen = chooseKind(summary, detail.engineHealth !== undefined, settings, problems)
   if (!('port' in chosen)) return chosen
-  const found = findAddress(summary, containers, own)
+  const found = findAddress(summary, surroundings)
   if ('unreachable' in found) return { kind: 'none', reason: found.unreachable }
   return createProbe(chosen.kind, { address: found.address, port: chosen.port }, settings)
 }

@@ -36,7 +36,7 @@ const healthcheck = { engineHealth: { status: 'healthy', failingStreak: 0 } }
 
 const choose = (of: ContainerSummary, more: Partial<ContainerDetail> = {}, others: readonly ContainerSummary[] = []) => {
   const { settings, problems } = readLabels(of.labels, readEnvironment({}))
-  return chooseProbe(of, detail(more), settings, problems, { containers: [of, ...others], own: OWN })
+  return chooseProbe(of, detail(more), settings, problems, { find: (id) => others.find((each) => each.id === id), own: OWN })
 }
 
 const labelled = (labels: Record<string, string>) => summary({ labels: { monitored: 'true', ...labels } })

@@ -1,7 +1,7 @@
 // What a container needs: the one whose network it uses, and what compose or its label says. Two that need each other wait for neither.
 import t from 'tap'
 import type { ContainerSummary } from '../../healer/docker/docker.ts'
-import { networkProvider, providersOf } from '../../healer/health/dependencies.ts'
+import { mapProviders, networkProvider } from '../../healer/health/dependencies.ts'
 
 function container(name: string, more: Partial<ContainerSummary> & { readonly needs?: string } = {}): ContainerSummary {
   const { needs, labels, ...rest } = more
@@ -59,8 +59,8 @@ const needs: readonly (readonly [
 
 t.test('a container needs', async (t) => {
   for (const [what, who, others, names, expected] of needs) {
-    const found = providersOf(who, [who, ...others], (of) => (of === who ? names : []))
-    t.same(found.map(id), expected.map(id), what)
+    const found = mapProviders([who, ...others], (of) => (of === who ? names : []))
+    t.same(found.get(who.id)?.map(id), expected.map(id), what)
   }
 })
 
@@ -73,7 +73,7 @@ t.test('of containers that need each other, round and round, none waits for anot
   const d = container('d')
   const all = [a, b, c, d]
   t.same(
-    all.map((each) => providersOf(each, all, () => []).map(({ name }) => name)),
+    [...mapProviders(all, () => []).values()].map((needed) => needed.map(({ name }) => name)),
     [[], [], ['shop-d-1'], []],
   )
 })

@@ -16,6 +16,8 @@ export type FakeDocker = Docker & {
   ) => FakeContainer
   /** What a restart does; by default it starts the container anew. */
   onRestart: (container: FakeContainer) => RestartAnswer | Promise<RestartAnswer>
+  /** Lists tell for how long containers have been up, as the Engine's do. */
+  tellsUptime: boolean
   /** Set, every read fails with it. */
   failure: Error | undefined
   /** Ids whose inspect finds nothing though they are listed. */
@@ -29,6 +31,7 @@ export function createFakeDocker(clock: Clock): FakeDocker {
   const docker: FakeDocker = {
     containers: new Map(),
     restarts: [],
+    tellsUptime: true,
     failure: undefined,
     vanished: new Set(),
     onRestart(container) {
@@ -69,7 +72,10 @@ export function createFakeDocker(clock: Clock): FakeDocker {
     },
     async list() {
       if (docker.failure) throw docker.failure
-      return [...docker.containers.values()].map(({ summary }) => summary)
+      return [...docker.containers.values()].map(({ summary, detail: { status, startedAt } }) => {
+        const upForMs = clock.wallMs() - Date.parse(startedAt.replace(/#.*/, ''))
+        return docker.tellsUptime && status === 'running' && upForMs >= 0 ? { ...summary, upForMs } : summary
+      })
     },
     async inspect(id) {
       if (docker.failure) throw docker.failure
