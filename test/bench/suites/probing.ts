@@ -11,8 +11,8 @@ import { onStage } from '../started.ts'
 import { quantile, ratios, type Spread, spreadOf } from '../statistics.ts'
 
 const INTERVAL_MS = 1000
-/** What is compiled while it runs is compiled after so many of its looks at all containers. */
-const WARM_UP_MS = 8000
+/** What is compiled while it runs is compiled by then. */
+const WARM_UP_MS = 20_000
 
 /** A hundred containers a second by the healer, and a hundred probes a second by its peer, in the same seconds on the same core. */
 export function measureProbe({ rounds, seconds, say }: Settings): Promise<readonly Row[]> {
