@@ -6,7 +6,7 @@ import { type ContainerDetail, type ContainerSummary, type Docker, DockerError }
 import type { Happening } from '../health/happening.ts'
 import { followHeld, type Held } from '../health/held.ts'
 import { type History, lookedAt, NO_HISTORY, restartMade, stoodAt } from '../health/history.ts'
-import { type Effect, type HealthEvent, nextProbeMs, type RestartOutcome, step } from '../health/machine.ts'
+import { type HealthEvent, nextProbeMs, type RestartOutcome, step } from '../health/machine.ts'
 import type { Objection } from '../health/objection.ts'
 import { type FiringRule, overrule } from '../health/rules.ts'
 import { type HealthState, initialState } from '../health/state.ts'
@@ -138,25 +138,21 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     const { state: next, effects } = step(state, event, nowMs, settings, objection)
     state = next
     held = followHeld(held, state, effects, objection, nowMs)
-    for (const effect of effects) await carryOut(effect)
-  }
-  const carryOut = async (effect: Effect): Promise<void> => {
-    switch (effect.type) {
-      case 'say':
-        return report(options.summary().name, effect.happening, state)
-      case 'remember':
-        return remember()
-      case 'restart': {
-        const order = { id: container.id, startedAt: state.run?.startedAt, failedToStart: state.incident?.failedToStart ?? false }
-        const outcome: RestartOutcome = signal.aborted ? STOPPING : await carryOutRestart(docker, clock, order)
-        if (outcome.outcome !== 'waits') history = restartMade(history, { atMs: clock.wallMs(), outcome: outcome.outcome })
-        await apply({ type: 'restart-ended', outcome })
-        if (outcome.outcome === 'restarted') await options.refresh()
-        return
-      }
-      default:
-        return effect satisfies never
+    // What is said does not wait for what is written; a restart waits for both, and so does whatever comes next.
+    const written: Promise<void>[] = []
+    for (const effect of effects) {
+      if (effect.type === 'remember') written.push(remember())
+      else if (effect.type === 'say') await report(options.summary().name, effect.happening, state)
+      else await Promise.all(written).then(restart)
     }
+    await Promise.all(written)
+  }
+  const restart = async (): Promise<void> => {
+    const order = { id: container.id, startedAt: state.run?.startedAt, failedToStart: state.incident?.failedToStart ?? false }
+    const outcome: RestartOutcome = signal.aborted ? STOPPING : await carryOutRestart(docker, clock, order)
+    if (outcome.outcome !== 'waits') history = restartMade(history, { atMs: clock.wallMs(), outcome: outcome.outcome })
+    await apply({ type: 'restart-ended', outcome })
+    if (outcome.outcome === 'restarted') await options.refresh()
   }
 
   /** `false`: the container is gone. Where Docker cannot be asked, what was last known stays. */
