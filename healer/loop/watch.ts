@@ -148,6 +148,8 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     await Promise.all(written)
   }
   const restart = async (): Promise<void> => {
+    // It may take as long as the container takes to stop; people see meanwhile what it is for.
+    publish()
     const order = { id: container.id, startedAt: state.run?.startedAt, failedToStart: state.incident?.failedToStart ?? false }
     const outcome: RestartOutcome = signal.aborted ? STOPPING : await carryOutRestart(docker, clock, order)
     if (outcome.outcome !== 'waits') history = restartMade(history, { atMs: clock.wallMs(), outcome: outcome.outcome })

@@ -169,3 +169,20 @@ await t.test('a container that starts while all runs is taken up within one inte
   await bench.clock.settled(2)
   t.match(healer.view().containers, [{ summary: { name: 'late' }, state: { health: 'healthy' } }])
 })
+
+await t.test('while a restart is under way, people see the failure that it is for', async (t) => {
+  const bench = createBench(t)
+  const app = await startServer(t)
+  bench.docker.add('web', app.port)
+  const healer = await bench.start()
+  app.status(503)
+  const seen: unknown[] = []
+  bench.docker.onRestart = (container) => {
+    const [watched] = healer.view().containers
+    seen.push(watched?.state.health, watched?.state.failures)
+    bench.docker.startAnew(container)
+    return { outcome: 'restarted' }
+  }
+  await bench.clock.advance(60_000)
+  t.same(seen, ['unhealthy', 3])
+})
