@@ -2,9 +2,8 @@
 import { chmodSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Pool } from 'undici'
-import { IMAGE_FLAGS } from '../proxy/support/proxy-process.ts'
 import { freePort } from '../support/free-port.ts'
-import { builtProgram } from '../support/programs.ts'
+import { builtProgram, imageFlags } from '../support/programs.ts'
 import { found, startOn } from './machine.ts'
 import { type Stage, type Started, untilListening } from './started.ts'
 import { inspectAnswer, listAnswer } from './stub-containers.ts'
@@ -102,7 +101,14 @@ export async function startPostern<Name extends string>(
   )
   const [audit, metrics] = [join(stage.directory, 'audit.jsonl'), join(stage.directory, 'metrics.sock')]
   const args = ['--engine', `unix://${engineSocket}`, '--audit', audit, '--metrics', `unix://${metrics}`]
-  const command = [process.execPath, ...IMAGE_FLAGS, builtProgram('proxy'), 'serve', ...served.map(({ at }) => at), ...args]
+  const command = [
+    process.execPath,
+    ...imageFlags('proxy'),
+    builtProgram('proxy'),
+    'serve',
+    ...served.map(({ at }) => at),
+    ...args,
+  ]
   // It refuses to serve as root, unless it is told whom to become.
   const child = startOn('measured', command, isRoot ? { uid: NOBODY, gid: groupOf(engineSocket) } : {})
   const started = stage.keep(child)

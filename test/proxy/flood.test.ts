@@ -9,9 +9,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { imageFlags } from '../support/programs.ts'
 import { containerId, fakeContainer, listElement } from './support/containers.ts'
 import { HEALER_POLICY_TEXT } from './support/policies.ts'
-import { IMAGE_FLAGS, preparePlace, startServing } from './support/proxy-process.ts'
+import { preparePlace, startServing } from './support/proxy-process.ts'
 import { ask, plainRequest } from './support/raw-client.ts'
 
 const CONNECTIONS = 10_000
@@ -74,7 +75,7 @@ const residentMb = ({ pid }: ChildProcess) =>
 
 t.test('the largest answers that are taken in, all at once, do not break it', async (t) => {
   const place = await preparePlace(t)
-  const program = await startServing(t, place, { nodeFlags: IMAGE_FLAGS })
+  const program = await startServing(t, place, { nodeFlags: imageFlags('proxy') })
   const padding = { labels: { monitored: 'true', 'healer.note': 'x'.repeat(3000) } }
   const containers = Array.from({ length: 1000 }, (_, i) =>
     fakeContainer({ id: containerId(String(1000 + i)), name: `web${i}`, ...padding }),
@@ -107,7 +108,7 @@ t.test('a flood of connections and of garbage leaves the memory flat, and anothe
   const program = await startServing(
     t,
     { ...place, args: [...place.args, `${policy}@unix://${other}`] },
-    { nodeFlags: IMAGE_FLAGS },
+    { nodeFlags: imageFlags('proxy') },
   )
   const { child, ended } = program
 

@@ -1,10 +1,19 @@
 // Programs to run as processes: those that ship, as `compose/build.ts` makes them of this tree before the tests, and those of the tests.
+import { readFileSync } from 'node:fs'
 import { buildSync } from 'esbuild'
 
 const ROOT = new URL('../../', import.meta.url).pathname
 
 /** The file to give to Node, whatever the working directory. */
 export const builtProgram = (name: 'proxy' | 'healer' | 'sample-app') => `${ROOT}dist/${name}.mjs`
+
+/** The flags that the program's image gives to Node. */
+export function imageFlags(name: 'proxy' | 'healer'): readonly string[] {
+  const dockerfile = readFileSync(`${ROOT}compose/Dockerfile`, 'utf8')
+  const [, entrypoint] = new RegExp(`^ENTRYPOINT (\\[.*"/app/${name}\\.mjs"\\])$`, 'm').exec(dockerfile) ?? []
+  if (entrypoint === undefined) throw new Error(`compose/Dockerfile does not say how ${name} is started`)
+  return (JSON.parse(entrypoint) as readonly string[]).slice(1, -1)
+}
 
 /** Compiles a program below `test/`, so that a test that starts it many times need not have it compiled each time. */
 export function compiled(path: string): string {

@@ -1,9 +1,9 @@
 // A fleet of containers that are none, on the other core, and who is measured on it: the healer as it ships, and its peer.
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Pool } from 'undici'
 import { freePort } from '../../support/free-port.ts'
-import { builtProgram, compiled } from '../../support/programs.ts'
+import { builtProgram, compiled, imageFlags } from '../../support/programs.ts'
 import { found, startOn } from '../machine.ts'
 import { type Stage, untilListening } from '../started.ts'
 
@@ -46,14 +46,6 @@ export async function startFleet(stage: Stage, count: number): Promise<Fleet> {
   }
 }
 
-/** Those that the image starts the healer with. */
-function nodeFlags(): readonly string[] {
-  const dockerfile = readFileSync(new URL('../../../compose/Dockerfile', import.meta.url), 'utf8')
-  const [, words] = /^ENTRYPOINT (\[.*"\/app\/healer\.mjs"\])$/m.exec(dockerfile) ?? []
-  if (words === undefined) throw new Error('compose/Dockerfile does not say how the healer is started')
-  return (JSON.parse(words) as readonly string[]).slice(1, -1)
-}
-
 export type MeasuredHealer = {
   readonly pid: number
   readonly url: string
@@ -75,7 +67,9 @@ export async function startHealer(stage: Stage, dockerHost: string, name = 'heal
     HEALER_HOST: '127.0.0.1',
     STATE_DIR: stateDir,
   }
-  const started = stage.keep(startOn('measured', [process.execPath, ...nodeFlags(), builtProgram('healer'), 'run'], { env }))
+  const started = stage.keep(
+    startOn('measured', [process.execPath, ...imageFlags('healer'), builtProgram('healer'), 'run'], { env }),
+  )
   await untilListening(port)
   const url = `http://127.0.0.1:${port}`
   const asking = new Pool(url)

@@ -1,6 +1,6 @@
 // The proxy's program as a process of its own. Where the tests run as root, it is started as nobody: it refuses to serve as root.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { builtProgram } from '../../support/programs.ts'
@@ -25,13 +25,6 @@ export type RunOptions = {
   /** The group to start it in, where the tests run as root. */
   readonly group?: number
 }
-
-/** The flags that the proxy's image gives to Node. */
-export const IMAGE_FLAGS = (
-  /^ENTRYPOINT (.*proxy\.mjs.*)$/m.exec(readFileSync(join(ROOT, 'compose/Dockerfile'), 'utf8'))?.[1] ?? ''
-)
-  .split('"')
-  .filter((word) => word.startsWith('--'))
 
 /**
  * Starts `postern-proxy` with these arguments and nothing of this process's environment but PATH. Through `env -i`, since tap
