@@ -33,7 +33,7 @@ const LIMITS: Limits = {
 
 /** Bytes of a request's line and headers. */
 const MAX_HEAD_BYTES = 16 * 1024
-/** Milliseconds that a connection stays open after the answer to what was no request. */
+/** Milliseconds that a connection stays open after its last answer for a client that is still writing: it may not read before. */
 const LINGER_MS = 1000
 /** Requests that a client may write ahead before its connection is closed at once. */
 const MAX_AHEAD = 8
@@ -104,7 +104,8 @@ export function createBoundedServer(
       .then((made) => {
         // Its client has gone meanwhile; what it asked for is done and recorded all the same.
         if (response.closed) return giveUp(made)
-        if (made.status === 400 || (hasMore(request) && !request.readableEnded)) closing.add(socket)
+        const unread = hasMore(request) && !request.readableEnded
+        if (made.status === 400 || unread) closing.add(socket)
         if ('tunnel' in made) throw new Error('only what asked for the connection is given it')
         if ('stream' in made) return stream(response, made, closing.has(socket))
         const timer = setTimeout(() => socket.destroy(), limits.answerTimeoutMs)
@@ -112,7 +113,9 @@ export function createBoundedServer(
           clearTimeout(timer)
           made.taken?.()
         })
-        send(response, made, closing.has(socket))
+        response.writeHead(made.status, { ...headersOf(made), ...(closing.has(socket) ? { connection: 'close' } : {}) })
+        if (unread) endAfter(request, response, made.body)
+        else response.end(made.body)
       })
       .catch(() => socket.destroy())
   }
@@ -238,7 +241,6 @@ function endWith(socket: Socket, made: Answer): void {
   socket.end(renderAnswer(made))
   // Unread, so that its end is noticed.
   socket.resume()
-  // Time to read the answer, for one that is still writing.
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
 }
@@ -257,9 +259,14 @@ function stream(response: ServerResponse, { status, headers, stream }: OpenAnswe
   pipeline(stream, response).catch(() => response.destroy())
 }
 
-function send(response: ServerResponse, answer: Answer, close: boolean): void {
-  response.writeHead(answer.status, { ...headersOf(answer), ...(close ? { connection: 'close' } : {}) })
-  response.end(answer.body)
+/** The answer at once, but its end once the request has come: a client that finds its connection closed while it writes tells of that alone. */
+function endAfter(request: IncomingMessage, response: ServerResponse, body: string): void {
+  response.flushHeaders()
+  response.write(body)
+  const end = () => response.end()
+  const timer = setTimeout(end, LINGER_MS)
+  request.once('end', end).resume()
+  response.once('close', () => clearTimeout(timer))
 }
 
 /** An answer as bytes, for a connection that Node's own answers cannot be written to. */

@@ -1,4 +1,5 @@
 // What a client may send, how slowly, and how much at once. The times are options of the server; here they are short.
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -45,6 +46,30 @@ t.test('a body that never ends is answered at its head and not waited for', asyn
   const proxy = await start(t)
   const [answer] = await proxy.talk(plainRequest('POST /containers/web/restart', ['Content-Length: 1000000']))
   t.match(answer, { status: 400 })
+  t.same(proxy.engine.lines(), [])
+})
+
+const JSON_TYPE = 'Content-Type: application/json'
+t.test('a client that writes its body once it has been refused finds the connection open, and then closed', async (t) => {
+  const proxy = await start(t)
+  const socket = connect({ path: proxy.socketPath, allowHalfOpen: true }).setEncoding('latin1')
+  const ended = once(socket, 'end')
+  socket.write(plainRequest('POST /containers/web/exec', [JSON_TYPE, 'Content-Length: 2']))
+  const [answer] = await once(socket, 'data')
+  t.match(answer, /^HTTP\/1\.1 403 Forbidden\r\n.*is not allowed to healer.*"\}$/s)
+  await delay(100)
+  socket.end('{}')
+  await t.resolves(ended, 'its end, and no error')
+  t.same(proxy.engine.lines(), [])
+})
+
+t.test('one that goes on writing after it has been refused is closed all the same', async (t) => {
+  const proxy = await start(t)
+  const { socket, closed } = hold(t, proxy)
+  socket.write(plainRequest('POST /containers/web/exec', [JSON_TYPE, 'Content-Length: 1000000000000']))
+  const writing = setInterval(() => socket.write('x'.repeat(1000)), 5)
+  t.teardown(() => clearInterval(writing))
+  t.match(await closed, /^HTTP\/1\.1 403 Forbidden\r\n/)
   t.same(proxy.engine.lines(), [])
 })
 
