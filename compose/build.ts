@@ -24,8 +24,9 @@ for (const program of PROGRAMS) {
     logLevel: 'warning',
     // A program names the files that it was made from; that node_modules is a link elsewhere changes nothing in it.
     preserveSymlinks: true,
-    // dockerode can speak SSH and BuildKit's sessions; the healer does neither, so that code stays out of its image.
+    // compose/node-http.cjs says why. dockerode can speak SSH and BuildKit's sessions; the healer does neither, so that code stays out of its image.
     alias: {
+      'node:http': './compose/node-http.cjs',
       ...Object.fromEntries(
         ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'].map((name) => [name, './compose/unused.ts']),
       ),

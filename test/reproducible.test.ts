@@ -23,3 +23,18 @@ await t.test('the programs are the same, built in another directory', async (t) 
     t.notOk(here?.includes(resolve('.')), `${program} names no directory of the machine that built it`)
   }
 })
+
+t.test('none has all made that node:http exports, as an import of it would', async (t) => {
+  for (const program of PROGRAMS) {
+    const lines = readFileSync(`dist/${program}.mjs`, 'utf8').split('\n')
+    t.same(
+      lines.filter((line) => /^import .*["'](?:node:)?http["']/.test(line)),
+      [],
+      program,
+    )
+    t.ok(
+      lines.some((line) => line.includes('__require("http")')),
+      `${program} uses it`,
+    )
+  }
+})
