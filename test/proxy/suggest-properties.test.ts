@@ -86,7 +86,7 @@ t.test('a suggested policy is one, its tests hold, and each request that was tak
       prove(policy, taken)
       return runPolicyTests(policy).length === 0 && taken.every((one) => passes(policy, one))
     }),
-    { numRuns: 400 },
+    { numRuns: 100 },
   )
 })
 
@@ -98,7 +98,7 @@ t.test('what was seen is taken, but for what no policy can let through', async (
         /: (?:filters by a label that has no name|has filters that filter nothing|came without a filter|would move containers)/
       return (taken.length === lines.length) === (leftOut.length === 0) && leftOut.every((line) => why.test(line))
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   )
 })
 
@@ -148,7 +148,7 @@ t.test('nothing can be taken from a suggested policy without a recorded request 
         if (taken.every((one) => passes(less, one))) throw new Error(`${what} is more than is needed in\n${policyText}`)
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 150 },
   )
   t.ok(lessenings > 1000, `${lessenings} ways to have less`)
 })

@@ -145,7 +145,7 @@ t.test('whatever is set, the policy holds, and grants only what was open, can be
         )
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 100 },
   )
 })
 
