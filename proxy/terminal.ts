@@ -20,10 +20,21 @@ const paintFor =
 export function createLog(format: LogFormat): Logger {
   const { stdout } = process
   const options = { timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level: string) => ({ level }) } }
-  if (format === 'json' || (format === 'auto' && !stdout.isTTY)) return pino(options)
+  if (format === 'json' || (format === 'auto' && !stdout.isTTY)) {
+    const out = pino.destination(1)
+    return pino(options, { write: (line) => void out.write(escapeControls(line)) })
+  }
   // Whoever read it is gone; the program goes on, as it does with JSON.
   stdout.on('error', () => undefined)
   return pino(options, { write: (line) => void stdout.write(renderLogLine(line, paintFor(stdout))) })
+}
+
+/** JSON as it was, with the characters escaped that need not be and that move a terminal's cursor or turn the direction of reading. */
+export function escapeControls(json: string): string {
+  return json.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (found) => {
+    const units = found.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    return units.join('')
+  })
 }
 
 type LogLine = {

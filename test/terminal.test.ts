@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util'
 import t, { type Test } from 'tap'
 import { TESTED_VERDICTS } from '../healer/alert/test-alert.ts'
 import { CHECK_VERDICTS } from '../healer/check/render.ts'
-import { paintVerdicts, renderLogLine, type Verdicts } from '../healer/terminal.ts'
+import { escapeControls, paintVerdicts, renderLogLine, type Verdicts } from '../healer/terminal.ts'
 import { REPORT_VERDICTS } from '../proxy/audit/report.ts'
 import { VERIFIED_VERDICTS } from '../proxy/audit/verify-files.ts'
 import { CHECKED_VERDICTS } from '../proxy/check/check.ts'
@@ -13,8 +13,10 @@ import { EXPLAINED_VERDICTS } from '../proxy/check/explain.ts'
 import { INVALID_VERDICTS } from '../proxy/commands/check-command.ts'
 import { startHealer } from './healer/support/program.ts'
 import { preparePlace, runProgram, startServing } from './proxy/support/proxy-process.ts'
+import { freePort } from './support/free-port.ts'
 import { readPage } from './support/pages.ts'
 import { noPty, shellProgram, startOnTerminal } from './support/pty.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
 // What runs the tests sets one or the other, and Node warns of both.
 delete process.env.FORCE_COLOR
@@ -40,6 +42,23 @@ await t.test('a line of the log as text: time of day, level, message', async (t)
     renderLogLine(line({ msg: 'x' }), (text, tone) => `<${tone} ${text}>`),
     `<aside ${time}> <good INFO > x\n`,
   )
+})
+
+await t.test('a line of the log as JSON moves no cursor either, and means the same', async (t) => {
+  const msg = 'answered “\x1b[2J\x7f\x9b2J\u2028\u202e\u{e0001}é😀”'
+  const line = `${JSON.stringify({ level: 'info', msg })}\n`
+  const escaped = escapeControls(line)
+  t.notMatch(escaped.slice(0, -1), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  t.same(JSON.parse(escaped), { level: 'info', msg })
+  t.ok(escaped.includes('é😀”') && escaped.endsWith('"}\n'), 'what need not be escaped is not')
+  const env = {
+    DOCKER_HOST: 'unix:///none/\x9b2J\u202e',
+    HEALER_PORT: `${await freePort()}`,
+    LOG_FORMAT: 'json',
+    PROXY_METRICS: '',
+  }
+  const healer = startHealer(t, ['run'], { STATE_DIR: temporaryDirectory(t), ...env })
+  await healer.said('unix:///none/\\u009b2J\\u202e cannot be reached')
 })
 
 await t.test('the log is JSON where there is no terminal, and what LOG_FORMAT says', async (t) => {
