@@ -25,10 +25,16 @@ type Connection = {
   readonly destroy: () => void
   /** What to say when time is up; `undefined`: that there was no answer. */
   readonly tooLate?: () => string | undefined
+  /** Bytes that have come, of whatever kind. */
+  readonly received?: () => number
 }
 
 /** The healer's own lateness beyond which a deadline that has passed says nothing of the container. */
 const OWN_LATENESS_MS = 1000
+
+/** More than this is no answer: what is neither head nor body, such as interim answers or frames of no kind, is read without end. */
+const MAX_RECEIVED_BYTES = 1024 * 1024
+const LOOK_EVERY_MS = 50
 
 /** Runs `open`, which connects and ends the attempt sooner or later, or is ended after `timeoutMs`. */
 export function attempt(target: Target, open: (attempt: Attempt) => Connection): Promise<ProbeResult> {
@@ -41,15 +47,19 @@ export function attempt(target: Target, open: (attempt: Attempt) => Connection):
       if (ended) return
       ended = true
       clearTimeout(timer)
+      clearInterval(looking)
       connection?.destroy()
       resolve(inTime(result, performance.now() - startedMs, maxLatencyMs))
     }
+    const noneWithin = (bound: string) => end(failure(`${connection?.tooLate?.() ?? 'no answer'} within ${bound}`))
     const timer = setTimeout(() => {
       const lateMs = performance.now() - startedMs - timeoutMs
       if (lateMs > OWN_LATENESS_MS) return end(unknown(`the healer itself stood still for ${renderDuration(lateMs)}`))
-      const within = renderDuration(timeoutMs)
-      end(failure(`${connection?.tooLate?.() ?? 'no answer'} within ${within}`))
+      noneWithin(renderDuration(timeoutMs))
     }, timeoutMs)
+    const looking = setInterval(() => {
+      if ((connection?.received?.() ?? 0) > MAX_RECEIVED_BYTES) noneWithin('1 MiB')
+    }, LOOK_EVERY_MS)
     try {
       connection = open({ end, fail: (error) => end(explainError(error)) })
       if (ended) connection.destroy()

@@ -60,6 +60,7 @@ function check(probe: GrpcProbe, tls: TlsOptions, { end, fail }: Attempt) {
   return {
     destroy: () => session.destroy(),
     tooLate: () => (answer.headers ? 'answered, but not to the end' : undefined),
+    received: () => session.socket?.bytesRead ?? 0,
   }
 }
 

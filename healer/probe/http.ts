@@ -59,6 +59,7 @@ function ask(probe: HttpProbe, tls: TlsOptions, { end, fail }: Attempt) {
   return {
     destroy: () => void sent.destroy(),
     tooLate: () => (answered === undefined ? undefined : `answered ${answered}, but its body did not end`),
+    received: () => sent.socket?.bytesRead ?? 0,
   }
 }
 

@@ -1,0 +1,127 @@
+// A container that wants to harm the healer: by what it answers to a probe, by its labels and its name, and over the network that it shares
+// with the healer. docs/threat-model.md has a row for each; what every probe keeps to is in probe-contract.test.ts.
+import { createServer as createTcpServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import { probeGrpc } from '../../healer/probe/grpc.ts'
+import { type HttpProbe, probeHttp } from '../../healer/probe/http.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { startServer } from './support/bench.ts'
+import { grpcProbe, httpProbe, rawServer, saying } from './support/probed.ts'
+
+/** A server that begins with `first` and then says `again` without end, to whoever has sent something. */
+const endlessly = (t: Test, first: string | Buffer, again: Buffer) =>
+  rawServer(t, (socket) =>
+    socket.once('data', () => {
+      socket.write(first)
+      const more = () => {
+        while (!socket.destroyed && socket.write(again));
+        if (!socket.destroyed) socket.once('drain', more)
+      }
+      more()
+    }),
+  )
+
+const probe = async (port: number, change: Partial<HttpProbe> = {}) => {
+  const { result, reason } = await probeHttp(httpProbe(port, change))
+  return { result, reason }
+}
+
+const OK = 'HTTP/1.1 200 OK\r\n'
+const CHUNKED = `${OK}transfer-encoding: chunked\r\n\r\n`
+
+for (const [what, first, again, words] of [
+  ['interim answers', '', 'HTTP/1.1 100 Continue\r\n\r\n', 'no answer'],
+  ['interim answers with large heads', '', `HTTP/1.1 103 Early Hints\r\nlink: ${'x'.repeat(15_000)}\r\n\r\n`, 'no answer'],
+  ['empty lines', '', '\r\n', 'no answer'],
+  ['the digits of a chunk’s length', CHUNKED, '0', 'answered 200, but its body did not end'],
+] as const) {
+  await t.test(`${what} without end are read to a bound, not until the time is up`, async (t) => {
+    const port = await endlessly(t, first, Buffer.from(again.repeat(2 + Math.ceil(20_000 / again.length))))
+    t.same(await probe(port), { result: 'failure', reason: `${words} within 1 MiB` })
+  })
+}
+
+/** https://www.rfc-editor.org/rfc/rfc9113#name-frame-format */
+function frame(type: number, stream: number, payload = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head[3] = type
+  head.writeUInt32BE(stream, 5)
+  return Buffer.concat([head, payload])
+}
+
+for (const [what, again] of [
+  ['frames of no kind', frame(0x77, 0)],
+  ['priorities', frame(2, 3, Buffer.from([0, 0, 0, 1, 5]))],
+  ['alternative services', frame(10, 0, Buffer.from([0, 1, 65, 66]))],
+] as const) {
+  await t.test(`over gRPC, ${what} without end are read to a bound, not until the time is up`, async (t) => {
+    const port = await endlessly(t, frame(4, 0), Buffer.concat(Array(1000).fill(again)))
+    t.same(await probeGrpc(grpcProbe(port)), { result: 'failure', reason: 'no answer within 1 MiB' })
+  })
+}
+
+for (const [what, answer, result, reason] of [
+  ['a header of 20 KB', `${OK}x: ${'a'.repeat(20_000)}\r\n\r\n`, 'failure', /HPE_HEADER_OVERFLOW/],
+  ['headers that are 1 MB together', `${OK}${'a: b\r\n'.repeat(170_000)}\r\n`, 'failure', /HPE_HEADER_OVERFLOW/],
+  ['trailers that are 1 MB together', `${CHUNKED}0\r\n${'a: b\r\n'.repeat(170_000)}\r\n`, 'failure', /HPE_HEADER_OVERFLOW/],
+  ['an extension of a chunk of 60 KB', `${CHUNKED}1;${'a'.repeat(60_000)}`, 'failure', /HPE_CHUNK_EXTENSIONS_OVERFLOW/],
+  ['two lengths', `${OK}content-length: 2\r\ncontent-length: 3\r\n\r\nokk`, 'failure', /HPE_UNEXPECTED_CONTENT_LENGTH/],
+  ['a length and chunks', `${OK}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`, 'failure', /not HTTP/],
+  ['a second answer behind the first', `${OK}content-length: 0\r\n\r\nHTTP/1.1 503 No\r\n\r\n`, 'success', /^answered 200$/],
+  ['a reason that is a terminal’s', 'HTTP/1.1 503 \x1b[2J\x9b2J\r\ncontent-length: 0\r\n\r\n', 'failure', /^answered 503$/],
+  [
+    'headers that objects have from birth',
+    `${OK}__proto__: x\r\nconstructor: y\r\ncontent-length: 0\r\n\r\n`,
+    'success',
+    /^answered 200$/,
+  ],
+] as const) {
+  await t.test(`${what}: ${result}`, async (t) => {
+    t.match(await probe(await saying(t, Buffer.from(answer, 'latin1'))), { result, reason })
+  })
+}
+
+await t.test('a compressed body is not unpacked', async (t) => {
+  const app = await startServer(t)
+  const bomb = gzipSync(Buffer.alloc(50_000_000, 'a'))
+  app.handler = (request, response) => {
+    t.equal(request.headers['accept-encoding'], undefined, 'it was not asked for')
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb)
+  }
+  t.match(await probe(app.port, { contains: 'aaaa' }), { result: 'failure', reason: /does not contain/ })
+})
+
+await t.test('a redirect inward, to metadata, to the healer itself or to the proxy’s socket, leads nowhere', async (t) => {
+  let reached = 0
+  const count = (socket: Socket) => {
+    reached += 1
+    socket.destroy()
+  }
+  const port = await rawServer(t, count)
+  const socketPath = join(temporaryDirectory(t), 'healer.sock')
+  const proxy = createTcpServer(count)
+  await new Promise<void>((resolve) => proxy.listen(socketPath, resolve))
+  t.teardown(() => proxy.close())
+  const app = await startServer(t)
+  for (const status of [301, 302, 303, 307, 308]) {
+    for (const location of [
+      `http://127.0.0.1:${port}/api/containers/web/pause`,
+      `//127.0.0.1:${port}/`,
+      `http+unix://${encodeURIComponent(socketPath)}/containers/web/restart`,
+      `unix://${socketPath}`,
+      'http://169.254.169.254/latest/meta-data/',
+      'file:///run/secrets/healer-token',
+    ]) {
+      app.handler = (_request, response) =>
+        response.writeHead(status, { location, refresh: `0; url=${location}`, 'alt-svc': `h2="127.0.0.1:${port}"` }).end()
+      t.same(await probe(app.port), {
+        result: 'failure',
+        reason: `answered ${status} to ${location}; set healer.path or healer.status`,
+      })
+    }
+  }
+  t.equal(reached, 0)
+})
