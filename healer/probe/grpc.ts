@@ -1,6 +1,7 @@
 // The gRPC probe: `grpc.health.v1.Health/Check` over an HTTP/2 connection of its own, plain or in TLS.
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2'
 import { isIPv6 } from 'node:net'
+import { shown } from '../settings/shown.ts'
 import { type Attempt, attempt, type Target } from './attempt.ts'
 import { decodeHealthAnswer, encodeHealthRequest } from './health-message.ts'
 import { failure, type ProbeResult, success, unknown } from './result.ts'
@@ -84,7 +85,7 @@ function judge({ headers = {}, trailers, body }: Answer, service: string): Probe
   if (Number(status) !== constants.HTTP_STATUS_OK) return failure(`answered ${status}`)
   const code = `${trailers?.['grpc-status'] ?? headers['grpc-status'] ?? ''}`
   if (code === UNIMPLEMENTED) return failure('it has no service grpc.health.v1.Health (gRPC status 12)')
-  if (code === NOT_FOUND) return failure(`it knows no service “${service}” (gRPC status 5)`)
+  if (code === NOT_FOUND) return failure(`it knows no service “${shown(service)}” (gRPC status 5)`)
   if (!/^\d{1,3}$/.test(code)) return failure('answered what is not gRPC')
   if (code !== '0') return failure(`answered gRPC status ${code}`)
   const serving = decodeHealthAnswer(body)

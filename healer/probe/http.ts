@@ -3,6 +3,7 @@ import { type RequestOptions, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import type { Pattern } from '../settings/pattern.ts'
 import type { Method } from '../settings/probe-settings.ts'
+import { shown } from '../settings/shown.ts'
 import type { StatusRange } from '../settings/value.ts'
 import { type Attempt, attempt, type Target } from './attempt.ts'
 import { failure, type ProbeResult, success, unknown } from './result.ts'
@@ -84,7 +85,7 @@ function optionsOf({ address, port, method, path, hostname, headers }: HttpProbe
 function judgeStatus(code: number, location: string | undefined, ranges: readonly StatusRange[]): ProbeResult {
   if (ranges.some(({ min, max }) => code >= min && code <= max)) return success(`answered ${code}`)
   if (code >= 300 && code < 400 && location !== undefined) {
-    return failure(`answered ${code} to ${location.slice(0, 200)}; set healer.path or healer.status`)
+    return failure(`answered ${code} to ${shown(location, 200)}; set healer.path or healer.status`)
   }
   return failure(`answered ${code}`)
 }
@@ -93,8 +94,8 @@ function judgeBody(verdict: ProbeResult, body: Buffer, { contains, matches }: Ht
   const read = body.subarray(0, MAX_BODY_BYTES)
   const where = body.length > MAX_BODY_BYTES ? `the first ${MAX_BODY_BYTES / 1024} KiB of its body do` : 'its body does'
   if (contains !== undefined && !read.includes(contains))
-    return failure(`${verdict.reason}, but ${where} not contain “${contains}”`)
+    return failure(`${verdict.reason}, but ${where} not contain “${shown(contains)}”`)
   if (matches !== undefined && !matches.isIn(read.toString()))
-    return failure(`${verdict.reason}, but ${where} not match “${matches.text}”`)
+    return failure(`${verdict.reason}, but ${where} not match “${shown(matches.text)}”`)
   return verdict
 }

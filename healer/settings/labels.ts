@@ -5,6 +5,7 @@ import { type MaintenanceWindow, maintenance } from './maintenance.ts'
 import { nearest } from './nearest.ts'
 import { pattern } from './pattern.ts'
 import { type GivenLabel, type ProbeKind, type ProbeSettings, readProbeSettings } from './probe-settings.ts'
+import { MAX_MESSAGE, shown } from './shown.ts'
 import {
   bytes,
   duration,
@@ -102,6 +103,8 @@ export type LabelProblem = {
 
 const PREFIX = 'healer.'
 const HEADERS = 'headers.'
+/** Nobody writes so many by mistake, and an image brings as many as it likes. */
+const MAX_PROBLEMS = 20
 
 /** Reads the settings of a container from its labels, over those of the environment. */
 export function readLabels(
@@ -121,13 +124,14 @@ export function readLabels(
     armImmediately: values.arm === 'immediately',
     probing: probing.settings,
     // Who writes the label at all hardly means the default: a wrong one restarts nothing.
-    action: values.action ?? (problems.some(({ label }) => label === `${PREFIX}action`) ? 'none' : 'restart'),
+    action: values.action ?? (problems.some(({ label }) => label === `${PREFIX}action` || label === PREFIX) ? 'none' : 'restart'),
     maintenance: values.maintenance ?? [],
     dependsOn: values.depends_on ?? [],
     maxRestarts: environment.maxRestarts,
     dryRun: environment.dryRun,
   }
-  return { settings, problems: [...problems, ...probing.problems] }
+  const all = [...problems, ...probing.problems]
+  return { settings, problems: all.map((problem) => ({ ...problem, message: shown(problem.message, MAX_MESSAGE) })) }
 }
 
 type ParsedLabels = {
@@ -146,16 +150,22 @@ function parseLabels(labels: Readonly<Record<string, string>>): ParsedLabels {
   const named = LABELS.probe.parse(labels[`${PREFIX}probe`] ?? '')
   for (const [label, text] of Object.entries(labels)) {
     if (!label.startsWith(PREFIX)) continue
+    if (problems.length >= MAX_PROBLEMS) {
+      const message = `more than ${MAX_PROBLEMS} labels under ${PREFIX} are wrong, and the rest was not read; remove them`
+      problems.push({ label: PREFIX, message, decidesProbe: true })
+      break
+    }
     const name = label.slice(PREFIX.length)
     if (name.startsWith(HEADERS)) {
       const problem = takeHeader(headers, name.slice(HEADERS.length), text)
-      if (problem) problems.push({ label, message: `${label} ${problem}`, decidesProbe: decidesProbe('headers.NAME', named) })
+      if (problem)
+        problems.push({ label, message: `${shown(label)} ${problem}`, decidesProbe: decidesProbe('headers.NAME', named) })
       else given.push({ label, row: LABELS['headers.NAME'] })
       continue
     }
     if (!isLabelName(name)) {
       const near = nearestLabel(name)
-      const message = `${label} is not a setting${near === undefined ? '' : `; did you mean ${PREFIX}${near.label}?`}`
+      const message = `${shown(label)} is not a setting${near === undefined ? '' : `; did you mean ${PREFIX}${near.label}?`}`
       problems.push({ label, message, decidesProbe: near !== undefined && decidesProbe(near.name, named) })
       continue
     }
@@ -165,7 +175,7 @@ function parseLabels(labels: Readonly<Record<string, string>>): ParsedLabels {
       Object.assign(values, { [name]: value })
       given.push({ label, row: LABELS[name] })
     } else {
-      const message = [`${label} is “${text}”`, `it takes ${kind.takes}`, kind.explain?.(text)].filter(Boolean).join('; ')
+      const message = [`${label} is “${shown(text)}”`, `it takes ${kind.takes}`, kind.explain?.(text)].filter(Boolean).join('; ')
       problems.push({ label, message, decidesProbe: decidesProbe(name, named) })
     }
   }

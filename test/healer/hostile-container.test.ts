@@ -4,11 +4,18 @@ import { createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { connectDocker } from '../../healer/docker/dockerode.ts'
 import { probeGrpc } from '../../healer/probe/grpc.ts'
 import { type HttpProbe, probeHttp } from '../../healer/probe/http.ts'
+import { readEnvironment } from '../../healer/settings/environment.ts'
+import { readLabels } from '../../healer/settings/labels.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { startServer } from './support/bench.ts'
+import { serveDocker } from './support/docker-api.ts'
+import { createFakeClock } from './support/fake-clock.ts'
+import { createFakeDocker } from './support/fake-docker.ts'
 import { grpcProbe, httpProbe, rawServer, saying } from './support/probed.ts'
+import { startStatusPage } from './support/status-page.ts'
 
 /** A server that begins with `first` and then says `again` without end, to whoever has sent something. */
 const endlessly = (t: Test, first: string | Buffer, again: Buffer) =>
@@ -124,4 +131,94 @@ await t.test('a redirect inward, to metadata, to the healer itself or to the pro
     }
   }
   t.equal(reached, 0)
+})
+
+/** Characters that move a cursor, end a line, hide or turn text. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
+const SNEAKY = '\x1b[2J\x9b2J\r\n\u2028\u202e\u200b'
+
+await t.test('where it redirects to is told in plain characters, and cut', async (t) => {
+  const location = `/\x9b2J\x85${'\xad'.repeat(300)}`
+  const port = await saying(t, Buffer.from(`HTTP/1.1 302 Found\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`, 'latin1'))
+  const { reason } = await probe(port)
+  t.ok(reason.startsWith('answered 302 to /\\u{9b}2J\\u{85}\\u{ad}'), reason)
+  t.notMatch(reason, UNSAFE)
+  t.ok(reason.length < 2000)
+})
+
+await t.test('labels that lie are told in plain characters, cut, and a few of them', (t) => {
+  const problemsOf = (labels: Record<string, string>) =>
+    readLabels({ monitored: 'true', ...labels }, readEnvironment({})).problems
+  const long = `${SNEAKY}${'x'.repeat(1_000_000)}`
+  for (const labels of [
+    { 'healer.interval': long },
+    { 'healer.maintenance': long },
+    { 'healer.matches': long },
+    { 'healer.depends_on': long },
+    { [`healer.${long}`]: 'x' },
+    { [`healer.headers.${long}`]: 'x' },
+    { [`healer.${'interval'.repeat(100_000)}`]: 'x' },
+  ]) {
+    const problems = problemsOf(labels)
+    t.equal(problems.length, 1)
+    t.notMatch(problems[0]?.message, UNSAFE)
+    t.ok((problems[0]?.message.length ?? 0) < 1100)
+  }
+  const many = problemsOf(Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`healer.interva${i}`, 'x'])))
+  t.equal(many.length, 21)
+  t.match(many.at(-1), { message: /^more than 20 labels under healer\. are wrong/, decidesProbe: true })
+  t.match(
+    readLabels(
+      { ...Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`healer.x${i}`, 'x'])), 'healer.action': 'none' },
+      readEnvironment({}),
+    ),
+    {
+      settings: { action: 'none' },
+    },
+  )
+  t.end()
+})
+
+/** Names that Docker takes, and that objects of JavaScript have from birth. */
+const BORN = ['constructor', 'hasOwnProperty', 'toString', 'valueOf']
+
+await t.test('a container named, and labelled, as objects are from birth is a container like any other', async (t) => {
+  const labels = JSON.parse('{"__proto__":"evil","constructor":"evil","healer.__proto__":"x","healer.constructor":"x"}')
+  const { bench, apps, get } = await startStatusPage(t, {
+    containers: Object.fromEntries([...BORN.map((name) => [name, labels]), ['web', {}]]),
+    env: { START_PERIOD: '0', HOLD_MAX: '1' },
+  })
+  await bench.clock.advance(15_000)
+  apps.get('constructor')?.status(503)
+  await bench.clock.advance(60_000)
+  t.ok(bench.kinds('constructor').includes('restarted'), 'it is restarted')
+  for (const name of [...BORN.slice(1), 'web']) t.notOk(bench.kinds(name).includes('restarted'), `${name} is not`)
+  const shown = (await (await get('/api/containers')).json()) as { name: string; problems: string[] }[]
+  t.same(shown.map(({ name }) => name).sort(), [...BORN, 'web'].sort())
+  t.same(
+    shown
+      .find(({ name }) => name === 'toString')
+      ?.problems.map((problem) => problem.split(' is ')[0])
+      .sort(),
+    ['healer.__proto__', 'healer.constructor'],
+  )
+  t.match(await (await get('/metrics')).text(), 'postern_healer_container_health{container="constructor",health="healthy"} ')
+})
+
+await t.test('what the proxy tells of such labels is read as it stands', async (t) => {
+  const docker = createFakeDocker(createFakeClock())
+  const labels = JSON.parse('{"monitored":"true","__proto__":"evil","constructor":"evil"}')
+  docker.add('hasOwnProperty', 80, { summary: { labels } })
+  const api = await serveDocker(t, () => docker)
+  const [container] = await connectDocker({ socketPath: api.socketPath }).list()
+  t.match(container, { name: 'hasOwnProperty', labels: { monitored: 'true', constructor: 'evil' } })
+  t.equal(Object.getPrototypeOf(container?.labels ?? {}), Object.prototype)
+})
+
+await t.test('a name adds no line to the metrics', async (t) => {
+  const { bench, get } = await startStatusPage(t, { containers: { 'web"} 1\npostern_proxy_engine_up 0\n': {} } })
+  await bench.clock.advance(1000)
+  const text = await (await get('/metrics')).text()
+  t.match(text, 'container="web\\"} 1\\npostern_proxy_engine_up 0\\n"')
+  t.notMatch(text, /^postern_proxy/m)
 })
