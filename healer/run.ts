@@ -1,4 +1,5 @@
 // Brings the healer's parts together and runs them until a signal asks to stop.
+import { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { deliver } from './alert/deliver.ts'
@@ -9,6 +10,7 @@ import { connectDocker } from './docker/dockerode.ts'
 import { systemClock } from './loop/clock.ts'
 import { createHealer } from './loop/healer.ts'
 import { createApp } from './serve/app.ts'
+import { boundConnections, REQUEST_BOUNDS } from './serve/bound-connections.ts'
 import { createHealerMetrics } from './serve/metrics.ts'
 import { createProxyMetricsReader, type ReadProxyMetrics } from './serve/proxy-metrics.ts'
 import { renderDuration } from './settings/duration.ts'
@@ -109,7 +111,9 @@ type Fetch = Parameters<typeof serve>[0]['fetch']
 
 function listen(fetch: Fetch, { port, host }: Environment): Promise<ReturnType<typeof serve>> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, port, ...(host === undefined ? {} : { hostname: host }) }, () => resolve(server))
+    const options = { fetch, port, serverOptions: REQUEST_BOUNDS, ...(host === undefined ? {} : { hostname: host }) }
+    const server = serve(options, () => resolve(server))
+    if (server instanceof Server) boundConnections(server)
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE' ? new Error(`port ${port} is taken; stop what listens there, or set HEALER_PORT`) : error,

@@ -1,6 +1,7 @@
 // A container that wants to harm the healer: by what it answers to a probe, by its labels and its name, and over the network that it shares
 // with the healer. docs/threat-model.md has a row for each; what every probe keeps to is in probe-contract.test.ts.
-import { createServer as createTcpServer, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
@@ -9,12 +10,14 @@ import { probeGrpc } from '../../healer/probe/grpc.ts'
 import { type HttpProbe, probeHttp } from '../../healer/probe/http.ts'
 import { readEnvironment } from '../../healer/settings/environment.ts'
 import { readLabels } from '../../healer/settings/labels.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { startServer } from './support/bench.ts'
 import { serveDocker } from './support/docker-api.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import { createFakeDocker } from './support/fake-docker.ts'
 import { grpcProbe, httpProbe, rawServer, saying } from './support/probed.ts'
+import { startHealer } from './support/program.ts'
 import { startStatusPage } from './support/status-page.ts'
 
 /** A server that begins with `first` and then says `again` without end, to whoever has sent something. */
@@ -222,3 +225,33 @@ await t.test('a name adds no line to the metrics', async (t) => {
   t.match(text, 'container="web\\"} 1\\npostern_proxy_engine_up 0\\n"')
   t.notMatch(text, /^postern_proxy/m)
 })
+
+await t.test('one address cannot hold all connections: others are served meanwhile', async (t) => {
+  const port = await freePort()
+  const state = temporaryDirectory(t)
+  const env = { HEALER_PORT: `${port}`, STATE_DIR: state, DOCKER_HOST: `unix://${state}/none.sock`, PROXY_METRICS: '' }
+  const healer = startHealer(t, ['run'], env)
+  await healer.said('Health monitor started')
+  const head = `GET / HTTP/1.1\r\nHost: healer\r\nx: ${'a'.repeat(12_000)}`
+  const held = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => 'it was closed'))
+  t.teardown(() => held.map((socket) => socket.destroy()))
+  for (const socket of held) socket.once('connect', () => socket.write(head))
+  let closed = 0
+  await new Promise<void>((resolve) => {
+    for (const socket of held)
+      socket.once('close', () => {
+        closed += 1
+        if (closed === 500) resolve()
+      })
+  })
+  t.equal(await statusFor('127.0.0.2', port), 200)
+})
+
+/** The status of `/healthz`, asked from `localAddress`. */
+async function statusFor(localAddress: string, port: number): Promise<number> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
+  socket.write('GET /healthz HTTP/1.1\r\nHost: healer\r\nConnection: close\r\n\r\n')
+  const [head] = (await once(socket.setEncoding('latin1'), 'data')) as [string]
+  socket.destroy()
+  return Number(head.split(' ')[1])
+}
