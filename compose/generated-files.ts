@@ -1,5 +1,6 @@
 // The files of the repository that are made from the code: what machines know of a policy and of the audit log, what a webhook is
-// sent, what the healer's API answers, the list of operations, Grafana's dashboard, and what a browser gets with the status page.
+// sent, what the healer's API answers, the list of operations, Grafana's dashboard, what a browser gets with the status page, and the seccomp
+// profiles.
 import { renderWebhookJsonSchema } from '../healer/alert/receivers/webhook-body.ts'
 import { renderOpenApi } from '../healer/serve/api/openapi.ts'
 import { renderAuditJsonSchema } from '../proxy/audit/json-schema.ts'
@@ -7,6 +8,7 @@ import { renderPolicyJsonSchema } from '../proxy/policy/json-schema.ts'
 import { CATALOGUE, type Operation, type OperationKind, whyNotServed } from '../proxy/request/catalogue.ts'
 import { renderDashboard } from './dashboard/dashboard.ts'
 import { renderPageAssets } from './page-assets.ts'
+import { renderNetworkProfile, renderProxyProfile } from './seccomp-profiles.ts'
 
 /** Each file's text by its path. */
 export function renderGeneratedFiles(): ReadonlyMap<string, string> {
@@ -18,6 +20,8 @@ export function renderGeneratedFiles(): ReadonlyMap<string, string> {
     ['docs/operations.md', renderOperations()],
     ['healer/serve/page/assets.ts', renderPageAssets()],
     ['compose/grafana/provisioning/dashboards/postern.json', renderDashboard()],
+    ['compose/seccomp/proxy.json', renderProxyProfile()],
+    ['compose/seccomp/with-network.json', renderNetworkProfile()],
   ])
 }
 

@@ -40,12 +40,15 @@ await t.test('the proxy serves the policy in its image, or the one in the direct
   t.equal(env?.POSTERN_SERVE, image?.env.POSTERN_SERVE)
 })
 
+/** What the file has where a value cannot be left out. */
+const NOTHING = ['/dev/null', 'no-new-privileges=true']
+
 await t.test('docs/compose.md has every variable of the file, with its default, and every profile', async (t) => {
   const page = readPage('compose.md')
   const text = readFileSync('compose/compose.yaml', 'utf8')
   const inFile = new Map<string, string>()
   for (const [, name = '', fallback] of text.matchAll(/\$\{(\w+)(?::-([^}]*))?/g))
-    inFile.set(name, inFile.get(name) || (fallback === '/dev/null' ? '' : (fallback ?? '')))
+    inFile.set(name, inFile.get(name) || (NOTHING.includes(fallback ?? '') ? '' : (fallback ?? '')))
   const rows = tableRows(page, 'Variables').map(([name, byDefault]) => [words(name)[0], words(byDefault)[0] ?? ''] as const)
   const secrets = tableRows(page, 'Secrets').map(([name]) => [words(name)[0], ''] as const)
   t.same([...rows, ...secrets].sort(), [...inFile].sort())
@@ -71,6 +74,20 @@ await t.test('no service may use the machine without bounds, write to its root, 
     const { healthcheck } = service as { healthcheck?: { test: readonly string[] } }
     // Those that are built here have theirs in the image.
     t.equal(healthcheck?.test[0] ?? 'CMD', 'CMD', `${name} is checked without a shell`)
+  }
+})
+
+await t.test('each profile of seccomp is one that exists, and refuses what it does not name', async (t) => {
+  const { services } = parse(readFileSync('compose/compose.yaml', 'utf8'), { merge: true })
+  for (const service of ['proxy', 'healer']) {
+    const [, name] = /\$\{POSTERN_SECCOMP:\+\/([\w-]+\.json)\}$/.exec(services[service].security_opt[1]) ?? []
+    const { defaultAction, syscalls } = JSON.parse(readFileSync(`compose/seccomp/${name}`, 'utf8'))
+    t.equal(defaultAction, 'SCMP_ACT_ERRNO', service)
+    const allowed = syscalls.flatMap((rule: { action: string; names: string[] }) =>
+      rule.action === 'SCMP_ACT_ALLOW' ? rule.names : [],
+    )
+    for (const call of ['ptrace', 'mount', 'unshare', 'setns', 'bpf', 'fork', 'vfork', 'clone3', 'execveat', 'memfd_create'])
+      t.notOk(allowed.includes(call), `${service}: ${call}`)
   }
 })
 

@@ -29,6 +29,11 @@ const ENVIRONMENT = {
   POSTERN_AUDIT: '/var/log/postern/audit.jsonl',
 }
 
+/** Docker's client reads the file; Podman would take what it sends for a path. */
+function confinedBy({ kind }: RunningEngine, profile: string): readonly string[] {
+  return kind.start.endsWith('docker') ? ['--security-opt', `seccomp=compose/seccomp/${profile}.json`] : []
+}
+
 /** Starts the proxy as `proxy`. */
 export async function startPostern(engine: RunningEngine): Promise<Postern> {
   const place = (name: string) => join(engine.directory, name)
@@ -41,7 +46,7 @@ export async function startPostern(engine: RunningEngine): Promise<Postern> {
   if (engine.kind.start.startsWith('rootless')) await run('chown', ['-R', '--reference', place('tmp'), place('volumes')])
   await makeVolumes(engine)
   await engine.docker(
-    ...['run', '--detach', '--name', 'proxy', ...PARTS, '--network', 'none'],
+    ...['run', '--detach', '--name', 'proxy', ...PARTS, ...confinedBy(engine, 'proxy'), '--network', 'none'],
     ...['SETUID', 'SETGID', 'SETPCAP'].flatMap((capability) => ['--cap-add', capability]),
     ...variables(ENVIRONMENT),
     ...mounts(engine, {
@@ -71,7 +76,20 @@ export async function startPostern(engine: RunningEngine): Promise<Postern> {
 /** Starts the healer as `healer`, quick. */
 export async function startHealer(engine: RunningEngine): Promise<{ readonly log: () => Promise<readonly LogLine[]> }> {
   await engine.docker(
-    ...['run', '--detach', '--name', 'healer', ...PARTS, '--user', '10002:10002', '--group-add', '10000', '--tmpfs', '/tmp'],
+    ...[
+      'run',
+      '--detach',
+      '--name',
+      'healer',
+      ...PARTS,
+      ...confinedBy(engine, 'with-network'),
+      '--user',
+      '10002:10002',
+      '--group-add',
+      '10000',
+      '--tmpfs',
+      '/tmp',
+    ],
     ...variables({ DOCKER_HOST: 'unix:///run/postern/healer.sock', STATE_DIR: '/tmp' }),
     ...variables({ CHECK_INTERVAL: '1', REQUEST_TIMEOUT: '5', START_PERIOD: '5' }),
     ...mounts(engine, { 'volumes/sockets': '/run/postern:ro', 'programs/healer.mjs': '/app/healer.mjs:ro' }),
