@@ -87,20 +87,22 @@ const WITH_NETWORK: readonly Rule[] = [
 export const renderProxyProfile = () => render(EVERYWHERE)
 export const renderNetworkProfile = () => render([...EVERYWHERE, ...WITH_NETWORK])
 
+/** A line for each rule. */
 function render(rules: readonly Rule[]): string {
-  const profile = {
-    defaultAction: 'SCMP_ACT_ERRNO',
-    defaultErrnoRet: ENOSYS,
-    // Each with nothing below it: no program of 32 bits, nor of x32.
-    archMap: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'].map((architecture) => ({ architecture, subArchitectures: [] })),
-    syscalls: rules.map(({ why, names, action, args }) => ({
-      comment: why,
-      names,
-      ...(action ? { action, errnoRet: ENOSYS } : { action: 'SCMP_ACT_ALLOW' }),
-      ...(args ? { args } : {}),
-    })),
-  }
-  return `${JSON.stringify(profile, null, 2)}\n`
+  const syscalls = rules.map(({ why, names, action, args }) =>
+    JSON.stringify({ comment: why, names, ...(action ? { action, errnoRet: ENOSYS } : { action: 'SCMP_ACT_ALLOW' }), args }),
+  )
+  // Each with nothing below it: no program of 32 bits, nor of x32.
+  const archMap = ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'].map((architecture) => ({ architecture, subArchitectures: [] }))
+  return `{
+  "defaultAction": "SCMP_ACT_ERRNO",
+  "defaultErrnoRet": ${ENOSYS},
+  "archMap": ${JSON.stringify(archMap)},
+  "syscalls": [
+    ${syscalls.join(',\n    ')}
+  ]
+}
+`
 }
 
 function equal(index: number, value: number) {
