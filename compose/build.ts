@@ -1,10 +1,9 @@
 // Builds what `bin` and the images run: each program as one file with the packages it uses and nothing else. Beside it, below
 // `dist/packages`, what those packages say of themselves: by that a scanner of the image knows them, and their licences stay with them.
 // Fails when a program holds another's code.
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import writeFileAtomic from 'write-file-atomic'
 
 const PROGRAMS = ['proxy', 'healer', 'sample-app'] as const
 
@@ -45,7 +44,11 @@ for (const program of PROGRAMS) {
   }
   // Each at once, for someone may be starting what was built before.
   mkdirSync('dist', { recursive: true })
-  for (const { path, contents } of outputFiles) await writeFileAtomic(path, Buffer.from(contents))
+  for (const { path, contents } of outputFiles) {
+    const beside = `${path}.${process.pid}`
+    writeFileSync(beside, contents)
+    renameSync(beside, path)
+  }
   const used = Object.entries(metafile.outputs[`dist/${program}.mjs`]?.inputs ?? {}).filter(
     ([, { bytesInOutput }]) => bytesInOutput > 0,
   )

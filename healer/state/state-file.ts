@@ -1,8 +1,7 @@
 // A small file of state: written as a whole or not at all, read strictly. What cannot be understood is set aside and said,
 // never believed in part, never overwritten.
-import { readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import writeFileAtomic from 'write-file-atomic'
 import * as z from 'zod'
 
 export type StateFormat<T> = {
@@ -33,7 +32,7 @@ export async function loadState<T>(file: string, format: StateFormat<T>, log: Lo
 }
 
 export type StateWriter = {
-  /** Writes now; rejects where that fails. */
+  /** Writes now; rejects where that fails. Not while anything else is written here: before the first `saveSoon`. */
   readonly save: () => Promise<void>
   /** Many changes in one turn make one write. Resolves once it is on the disk, or once it was said in the log that it is not. */
   readonly saveSoon: () => Promise<void>
@@ -43,7 +42,7 @@ export type StateWriter = {
 
 /** `content`: what the file is to hold, asked at each write. */
 export function createStateWriter(file: string, content: () => object, log: Logger): StateWriter {
-  const save = () => writeFileAtomic(file, `${JSON.stringify(content(), null, 1)}\n`, { mode: 0o640 })
+  const save = () => replaceWhole(file, `${JSON.stringify(content(), null, 1)}\n`)
   let queued: Promise<void> | undefined
   let writing: Promise<void> = Promise.resolve()
   const saveSoon = (): Promise<void> => {
@@ -66,4 +65,16 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/** By hand: the packages for this handle signals of the whole process, and sync by a call that Node's permissions refuse. */
+async function replaceWhole(file: string, text: string): Promise<void> {
+  const handle = await open(`${file}.new`, 'w', 0o640)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(`${file}.new`, file)
 }
