@@ -36,9 +36,12 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
   const receivers = loadReceivers(environment.alerting)
   sayReceivers(receivers, log)
   const unwritable = (error: NodeJS.ErrnoException) => {
-    throw new Error(
-      `STATE_DIR is “${environment.stateDir}”, which cannot be written (${error.code ?? error.message}); create it for this user, or set STATE_DIR`,
-    )
+    // By Node's own permissions: the image has them for one directory.
+    const isDenied = error.code === 'ERR_ACCESS_DENIED'
+    const remedy = isDenied
+      ? `mount that at /var/lib/postern instead, and leave STATE_DIR out, or see STATE_DIR in docs/healer.md`
+      : 'create it for this user, or set STATE_DIR'
+    throw new Error(`STATE_DIR is “${environment.stateDir}”, which cannot be written (${error.code ?? error.message}); ${remedy}`)
   }
   const memory = await openMemory(environment.stateDir, clock, log).catch(unwritable)
   const notifier = await openNotifier({

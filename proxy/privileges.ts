@@ -1,7 +1,8 @@
 // How the proxy comes to run without privileges: started as root, it executes itself anew, through util-linux's setpriv,
-// as a user of its own with the group of the Engine's socket and no capability, before it does anything else.
-// The process that reads requests has never held a privilege.
+// as a user of its own with the group of the Engine's socket and no capability, before it does anything else; what serves, also without what Node
+// need not have. The process that reads requests has never held a privilege.
 import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 /** The user and group to run as; numbers, as the image has them. */
 export type User = { readonly uid: number; readonly gid: number }
@@ -22,9 +23,10 @@ export function parseUser(text: string): User {
 
 /**
  * Returns at once where there is nothing to drop (no root). As root it does not return: this process becomes
- * the same program as `user`, in the group of `engineSocket`. Throws where that cannot be done.
+ * the same program as `user`, in the group of `engineSocket`; where `writable` is given, as `nodePermissions` has it. Throws where that cannot
+ * be done.
  */
-export function dropPrivileges(user: User | undefined, engineSocket: string): void {
+export function dropPrivileges(user: User | undefined, engineSocket: string, writable?: readonly string[]): void {
   if (process.geteuid?.() !== 0) return
   if (!user) throw new Error('started as root: name the user to run as with --user UID:GID, or start as that user')
   const { execve } = process as { execve?: (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never }
@@ -32,11 +34,27 @@ export function dropPrivileges(user: User | undefined, engineSocket: string): vo
     throw new Error(
       `started as root: Node ${process.versions.node} cannot become another user (22.15 or 24 can); start as that user`,
     )
-  execve(SETPRIV, setprivArguments(user, statSync(engineSocket).gid, hasCapability(CAP_SETPCAP)), process.env)
+  const flags = writable === undefined ? [] : nodePermissions(writable)
+  execve(SETPRIV, setprivArguments(user, statSync(engineSocket).gid, hasCapability(CAP_SETPCAP), flags), process.env)
 }
 
-/** What setpriv is called with: the user, its groups, no capability in any set, and this very program again. */
-export function setprivArguments({ uid, gid }: User, socketGid: number, canEmptyBounding: boolean): readonly string[] {
+/**
+ * Node's own confinement: it starts no process and no thread, loads no code that was compiled elsewhere, and writes files below the directories
+ * `writable` alone. It may read what its user can: policies and certificates are wherever they were named.
+ */
+export function nodePermissions(writable: readonly string[]): readonly string[] {
+  // By `*`, since Node takes the name of what is not there for a file's.
+  const paths = new Set(writable.map((directory) => resolve(directory, '*')))
+  return ['--permission', '--allow-fs-read=*', ...[...paths].map((path) => `--allow-fs-write=${path}`)]
+}
+
+/** What setpriv is called with: the user, its groups, no capability in any set, and this very program again, with `flags` for Node. */
+export function setprivArguments(
+  { uid, gid }: User,
+  socketGid: number,
+  canEmptyBounding: boolean,
+  flags: readonly string[] = [],
+): readonly string[] {
   return [
     'setpriv',
     `--reuid=${uid}`,
@@ -47,6 +65,7 @@ export function setprivArguments({ uid, gid }: User, socketGid: number, canEmpty
     ...(canEmptyBounding ? ['--bounding-set=-all'] : []),
     '--no-new-privs',
     process.execPath,
+    ...flags,
     ...process.execArgv,
     ...process.argv.slice(1),
   ]

@@ -2,7 +2,7 @@
 // user and health check. Knows the instructions that file uses and refuses to guess at others.
 
 export type Image = {
-  /** ENTRYPOINT and CMD together. */
+  /** ENTRYPOINT and CMD together, without what has Node confine itself: Node 20 does not know it, and a plain process is not confined. */
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly tcpPorts: readonly number[]
@@ -23,6 +23,8 @@ export type Healthcheck = {
   readonly startIntervalMs: number
 }
 
+const CONFINES = /^--(?:permission$|allow-fs-)/
+
 /** The image that the stage `target` of the Dockerfile in `text` makes. Throws where there is none. */
 export function readImage(text: string, target: string): Image {
   const stage = instructions(text)
@@ -32,7 +34,7 @@ export function readImage(text: string, target: string): Image {
   const all = (name: string) => [...stage.matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].map((match) => match[1] ?? '')
   const exec = (name: string) => all(name).flatMap((json) => JSON.parse(json) as string[])
   const health = all('HEALTHCHECK')[0]
-  const command = [...exec('ENTRYPOINT'), ...exec('CMD')]
+  const command = [...exec('ENTRYPOINT'), ...exec('CMD')].filter((word) => !CONFINES.test(word))
   const program = command.find((word) => word.startsWith('/app/'))
   if (program === undefined) throw new Error(`the Dockerfile’s stage ${target} starts nothing in /app`)
   return {

@@ -14,6 +14,7 @@ import {
   metricsOption,
   requireOption,
   userOption,
+  writtenDirectories,
 } from './options.ts'
 
 /** Where the Engine looks for a plugin called postern. */
@@ -37,7 +38,7 @@ export function authzCommand(): Command {
     .addOption(logFormatOption())
     .addOption(userOption())
     .action(async (given: string | undefined, options: CommonOptions & AuditFlags & LogFlags & { readonly listen: string }) => {
-      dropPrivileges(options.user, options.engine)
+      dropPrivileges(options.user, options.engine, writtenDirectories(options, [options.listen]))
       assertUnprivileged()
       // As root no more of the program is loaded than it takes to become somebody else.
       const [{ loadPluginPolicy }, { runPlugin }, { readRunOptions }] = await Promise.all([

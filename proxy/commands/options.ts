@@ -1,4 +1,5 @@
 // What the commands have in common: options, exit codes, and how a wrong argument is told.
+import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../audit/log-file.ts'
 import { parseMetricsAddress, parseUnixAddress } from '../listen-address.ts'
@@ -54,6 +55,12 @@ export type AuditFlags = {
 
 export const auditOption = () =>
   new Option('--audit <file>', 'the audit log, which is appended to; required').env('POSTERN_AUDIT')
+
+/** The directories that a command writes in: of its log and state, and of the sockets that it makes. */
+export function writtenDirectories(flags: CommonOptions & AuditFlags, sockets: readonly string[]): readonly string[] {
+  const files = [flags.audit, ...sockets, ...(flags.metrics === undefined ? [] : [flags.metrics])]
+  return [...files.map((file) => dirname(file)), flags.state ?? dirname(flags.audit)]
+}
 
 /** How what is decided is recorded. */
 export const auditOptions = (): readonly Option[] => [

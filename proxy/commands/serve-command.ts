@@ -14,6 +14,7 @@ import {
   metricsOption,
   requireOption,
   userOption,
+  writtenDirectories,
 } from './options.ts'
 import { readTls, type TlsFlags, tlsOptions } from './tls-options.ts'
 
@@ -40,7 +41,12 @@ export function serveCommand(): Command {
     .addOption(logFormatOption())
     .addOption(userOption())
     .action(async (given: string[], options: ServeFlags) => {
-      dropPrivileges(options.user, options.engine)
+      const texts = given.length > 0 ? given : (process.env.POSTERN_SERVE ?? '').split(' ').filter((text) => text !== '')
+      if (texts.length === 0) command.error('error: name at least one POLICY@LISTEN, as an argument or in POSTERN_SERVE')
+      const servings = texts.map(argument(parseServing))
+      const addresses = servings.map(({ address }) => address)
+      const sockets = addresses.flatMap((address) => (address.kind === 'unix' ? [address.path] : []))
+      dropPrivileges(options.user, options.engine, writtenDirectories(options, sockets))
       assertUnprivileged()
       // As root no more of the program is loaded than it takes to become somebody else.
       const [{ loadPolicy }, { serve }, { readRunOptions }] = await Promise.all([
@@ -48,10 +54,6 @@ export function serveCommand(): Command {
         import('../serve/serve.ts'),
         import('./run-options.ts'),
       ])
-      const texts = given.length > 0 ? given : (process.env.POSTERN_SERVE ?? '').split(' ').filter((text) => text !== '')
-      if (texts.length === 0) command.error('error: name at least one POLICY@LISTEN, as an argument or in POSTERN_SERVE')
-      const servings = texts.map(argument(parseServing))
-      const addresses = servings.map(({ address }) => address)
       const tls = await readTls(options, addresses, Date.now())
       const policies = await Promise.all(servings.map(({ policyFile }) => loadPolicy(policyFile)))
       await serve({

@@ -1,6 +1,7 @@
 // The promises of confinement, read off the running containers. Fails when one is broken.
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { readPage } from '../support/pages.ts'
 import { bringUp, docker, imageOf, inspect, printFile, waitFor } from './support/composition.ts'
 import { configurationOf, filesOf } from './support/image.ts'
 
@@ -20,6 +21,25 @@ const IMAGES = [
   { name: 'healer', user: '10002:10002', own: ['drwxr-x--- 10002/10002 /var/lib/postern'] },
   { name: 'sample-app', user: '10003:10003', own: [] },
 ] as const
+
+const REFUSED = 'ERR_ACCESS_DENIED'
+
+/** What whoever runs code in a program would try; says what came of each. Its arguments are directories. */
+const ATTEMPTS = `
+  const code = (act) => { try { act(); return 'passed' } catch (error) { return error.code } }
+  const write = (path) => code(() => { fs.writeFileSync(path, ''); fs.unlinkSync(path) })
+  console.log(JSON.stringify({
+    process: code(() => child_process.execFileSync('node', ['--version'])),
+    thread: code(() => new worker_threads.Worker('', { eval: true })),
+    execve: code(() => process.execve('/usr/local/bin/node', ['node'], {})),
+    wasi: code(() => new (require('wasi').WASI)({ version: 'preview1' })),
+    inspector: code(() => inspector.open(0)),
+    addon: code(() => process.dlopen({ exports: {} }, '/app/x.node')),
+    memory: code(() => fs.openSync('/proc/self/mem', 'r+')),
+    elsewhere: write('/dev/shm/x'),
+    link: code(() => fs.symlinkSync('/proc/self', process.argv[1] + '/x')),
+    own: process.argv.slice(1).map((directory) => write(directory + '/x')),
+  }))`
 
 const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb', 'CapBnd']
 
@@ -83,6 +103,42 @@ await t.test('the containers are confined as promised', { timeout: 240_000 }, as
     const others = processes.filter((process) => !/^1 |readdirSync|healthcheck/.test(process))
     t.ok(processes.some((process) => process.startsWith('1 ')))
     t.same(others, [])
+  })
+
+  for (const [service, container, own] of [
+    ['proxy', proxy, ['/run/postern', '/var/log/postern']],
+    ['healer', healer, ['/var/lib/postern']],
+  ] as const) {
+    await t.test(
+      `${service}: its Node starts nothing, loads no compiled code, and writes in its own directories alone`,
+      async (t) => {
+        const user = service === 'proxy' ? '10001:10001' : '10002:10002'
+        const inside = (...args: string[]) => docker('exec', '--user', user, container, ...args)
+        const words = (await inside(...printFile('/proc/1/cmdline'))).split('\0')
+        const flags = words.filter((word) => /^--(?:permission|allow-)/.test(word))
+        t.same(
+          flags.filter((flag) => !flag.startsWith('--allow-fs-write=')),
+          ['--permission', '--allow-fs-read=*'],
+        )
+        const said = await inside('node', ...flags, '-e', ATTEMPTS, ...own)
+        t.same(JSON.parse(said), {
+          ...{ process: REFUSED, thread: REFUSED, execve: REFUSED, wasi: REFUSED, inspector: REFUSED },
+          ...{ addon: 'ERR_DLOPEN_DISABLED', memory: REFUSED, elsewhere: REFUSED, link: REFUSED },
+          own: own.map(() => 'passed'),
+        })
+      },
+    )
+  }
+
+  await t.test('healer: says what to do where its state is elsewhere, and what docs/healer.md has for that works', async (t) => {
+    const name = 'postern-test-state-elsewhere'
+    t.teardown(() => docker('rm', '--force', name))
+    const state = ['--env', 'STATE_DIR=/data', '--tmpfs', '/data:uid=10002']
+    await t.rejects(docker('run', '--rm', ...state, imageOf('healer')), /ERR_ACCESS_DENIED.*mount that at \/var\/lib\/postern/)
+    const [options = ''] = /NODE_OPTIONS=[^`]+/.exec(readPage('healer.md')) ?? []
+    await docker('run', '--detach', '--name', name, ...state, '--env', options, imageOf('healer'))
+    const kept = ['exec', name, 'node', '-p', "fs.readdirSync('/data').includes('healer.json')"]
+    t.ok(await waitFor('its state', async () => (await docker(...kept)) === 'true\n'))
   })
 
   await t.test('proxy: no network at all', async (t) => {

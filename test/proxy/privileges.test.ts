@@ -1,6 +1,7 @@
 // Who the proxy runs as: which users can be named, what setpriv is called with, and that a held capability stops the start.
 import t from 'tap'
-import { assertUnprivileged, parseUser, setprivArguments } from '../../proxy/privileges.ts'
+import { writtenDirectories } from '../../proxy/commands/options.ts'
+import { assertUnprivileged, nodePermissions, parseUser, setprivArguments } from '../../proxy/privileges.ts'
 
 t.test('a user is two numbers above 0', async (t) => {
   t.same(parseUser('10001:10002'), { uid: 10001, gid: 10002 })
@@ -49,6 +50,28 @@ t.test('setpriv is told to take every privilege, and to run this very program ag
     '--no-new-privs',
   ])
   t.same(args.slice(8), [process.execPath, ...process.execArgv, ...process.argv.slice(1)])
+})
+
+t.test('Node is told to write where log, state and sockets are, each once, and to do nothing but read elsewhere', async (t) => {
+  const flags = { engine: '/var/run/docker.sock', audit: '/var/log/postern/audit.jsonl', auditMaxSize: 1, auditMaxFiles: 2 }
+  const directories = writtenDirectories({ ...flags, metrics: '/run/postern/metrics.sock' }, [
+    '/run/postern/healer.sock',
+    '/srv/x.sock',
+  ])
+  const permissions = nodePermissions(directories)
+  t.same(permissions, [
+    '--permission',
+    '--allow-fs-read=*',
+    '--allow-fs-write=/var/log/postern/*',
+    '--allow-fs-write=/run/postern/*',
+    '--allow-fs-write=/srv/*',
+  ])
+  t.same(nodePermissions(writtenDirectories({ ...flags, audit: 'audit.jsonl', state: '/keys' }, [])).slice(2), [
+    `--allow-fs-write=${process.cwd()}/*`,
+    '--allow-fs-write=/keys/*',
+  ])
+  const args = setprivArguments({ uid: 1, gid: 1 }, 0, true, permissions)
+  t.same(args.slice(8), [process.execPath, ...permissions, ...process.execArgv, ...process.argv.slice(1)])
 })
 
 t.test('without the capability to empty the bounding set, only that is left out', async (t) => {
