@@ -9,7 +9,7 @@ import { readPage } from './support/pages.ts'
 type Step = { readonly uses?: string; readonly run?: string; readonly with?: Readonly<Record<string, unknown>> }
 type Job = {
   readonly uses?: string
-  readonly needs?: string
+  readonly needs?: readonly string[]
   readonly permissions?: Readonly<Record<string, string>>
   readonly steps?: readonly Step[]
   readonly strategy?: { readonly matrix: Readonly<Record<string, readonly string[]>> }
@@ -55,9 +55,14 @@ await t.test('what they run of npm exists', async (t) => {
 await t.test(
   'a release is checked first, makes every image for both platforms, lists what is in it and signs how it was made',
   async (t) => {
-    const { check, image } = workflow('release.yml').jobs
+    const { check, packages, image } = workflow('release.yml').jobs
     t.equal(check?.uses, './.github/workflows/ci.yml')
-    t.equal(image?.needs, 'check')
+    t.same(image?.needs, ['check', 'packages'])
+    for (const command of ['npm audit', 'npm audit signatures'])
+      t.ok(
+        packages?.steps?.some(({ run }) => run === command),
+        command,
+      )
     const dockerfile = readFileSync('compose/Dockerfile', 'utf8')
     const targets = [...dockerfile.matchAll(/^FROM runtime AS (\S+)$/gm)].map((match) => match[1])
     t.same(image?.strategy?.matrix.image, targets)
