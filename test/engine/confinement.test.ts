@@ -41,6 +41,16 @@ const ATTEMPTS = `
     own: process.argv.slice(1).map((directory) => write(directory + '/x')),
   }))`
 
+/** Says what came of calls that the proxy's seccomp profile does not name. */
+const UNNAMED_CALLS = `
+  const say = (what, error) => console.log(what, error?.code ?? 'passed')
+  const attempt = (what, act) => { try { act() } catch (error) { return say(what, error) } say(what) }
+  say('process', child_process.spawnSync('node', ['--version']).error)
+  attempt('directory', () => fs.mkdirSync('/run/postern/x'))
+  attempt('mode', () => fs.chmodSync('/run/postern/healer.sock', 0o777))
+  attempt('addresses', () => os.networkInterfaces())
+  net.connect(1, '127.0.0.1').on('error', (error) => say('internet', error))`
+
 const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapAmb', 'CapBnd']
 
 await t.test('the containers are confined as promised', { timeout: 240_000 }, async (t) => {
@@ -139,6 +149,21 @@ await t.test('the containers are confined as promised', { timeout: 240_000 }, as
     await docker('run', '--detach', '--name', name, ...state, '--env', options, imageOf('healer'))
     const kept = ['exec', name, 'node', '-p', "fs.readdirSync('/data').includes('healer.json')"]
     t.ok(await waitFor('its state', async () => (await docker(...kept)) === 'true\n'))
+  })
+
+  await t.test('proxy and healer: under their seccomp profiles, where a call that is not named does not exist', async (t) => {
+    for (const container of [proxy, healer]) {
+      const [, profile = ''] = (await inspect(container)).HostConfig.SecurityOpt as readonly string[]
+      t.match(JSON.parse(profile.replace(/^seccomp=/, '')), { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 38 })
+    }
+    const said = await inProxy('node', '-e', UNNAMED_CALLS)
+    t.same(said.trim().split('\n'), [
+      'process ENOSYS',
+      'directory ENOSYS',
+      'mode ENOSYS',
+      'addresses ERR_SYSTEM_ERROR',
+      'internet ENOSYS',
+    ])
   })
 
   await t.test('proxy: no network at all', async (t) => {

@@ -1,7 +1,7 @@
-// The seccomp profiles, in force: what they refuse does not exist, whoever asks. That everything else works under them, the other tests of this
-// directory show: they bring the composition up with them.
+// The seccomp profiles, in force: what they refuse does not exist, whoever asks. That everything else works under them, the tests of the
+// composition show: they bring it up with them.
 import t from 'tap'
-import { bringUp, docker, inspect } from './support/composition.ts'
+import { docker } from '../support/composition.ts'
 
 /** Their numbers on amd64 and on arm64; Docker's own profile lets some of them pass, or says EPERM. */
 const REFUSED: Readonly<Record<string, readonly [x64: number, arm64: number]>> = {
@@ -68,28 +68,3 @@ await t.test(
     for (const [name, error] of Object.entries(internet)) t.not(error, ENOSYS, name)
   },
 )
-
-await t.test('the composition runs under them where POSTERN_SECCOMP names their directory', { timeout: 240_000 }, async (t) => {
-  const stack = await bringUp(t, ['proxy', 'healer'])
-  for (const service of ['proxy', 'healer']) {
-    const { HostConfig } = await inspect((await stack.compose('ps', '-q', service)).trim())
-    const [, profile = ''] = HostConfig.SecurityOpt as readonly string[]
-    t.match(JSON.parse(profile.replace(/^seccomp=/, '')), { defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: ENOSYS }, service)
-  }
-  const attempts = `
-    const say = (what, error) => console.log(what, error?.code ?? 'passed')
-    const attempt = (what, act) => { try { act() } catch (error) { return say(what, error) } say(what) }
-    say('process', child_process.spawnSync('node', ['--version']).error)
-    attempt('directory', () => fs.mkdirSync('/run/postern/x'))
-    attempt('mode', () => fs.chmodSync('/run/postern/healer.sock', 0o777))
-    attempt('addresses', () => os.networkInterfaces())
-    net.connect(1, '127.0.0.1').on('error', (error) => say('internet', error))`
-  const said = await stack.compose('exec', '-T', '--user', '10001:10001', 'proxy', 'node', '-e', attempts)
-  t.same(said.trim().split('\n'), [
-    'process ENOSYS',
-    'directory ENOSYS',
-    'mode ENOSYS',
-    'addresses ERR_SYSTEM_ERROR',
-    'internet ENOSYS',
-  ])
-})
