@@ -51,6 +51,12 @@ export function wordsFor(name: string, happening: Happening): AlertWords {
       return { ...recorded, opens: true }
     case 'restarted':
       return told('restarted', 'warning', restarted(name, happening))
+    case 'restart-found':
+      return told(
+        'restarted',
+        'warning',
+        `${name} failed its health checks and was restarted, as is found only now. Whether it is well will be seen by the next probes.`,
+      )
     case 'restart-failed':
       return told('restart-failed', 'error', restartFailed(name, happening), 'restart-failed')
     case 'not-restarting': {

@@ -12,6 +12,7 @@ export type Happening =
   | { readonly kind: 'healed-itself'; readonly failures: number; readonly afterMs: number }
   | { readonly kind: 'restarting'; readonly failures: number; readonly diagnosis: Diagnosis }
   | { readonly kind: 'restarted'; readonly failures: number; readonly tookMs: number; readonly reason: string }
+  | { readonly kind: 'restart-found' }
   | {
       readonly kind: 'restart-failed'
       readonly message: string
@@ -67,6 +68,8 @@ function words(name: string, happening: Happening): { level: Level; text: string
       return { level: 'warn', text: `RESTARTING ${name} — failed ${times(happening.failures, 'consecutive health check')}` }
     case 'restarted':
       return { level: 'info', text: `Successfully restarted: ${name} (took ${renderDuration(happening.tookMs)})` }
+    case 'restart-found':
+      return { level: 'info', text: `Successfully restarted: ${name} (found now: the answer to its restart never came)` }
     case 'restart-failed':
       return {
         level: 'error',

@@ -5,7 +5,7 @@ import { renderDuration } from '../settings/duration.ts'
 import type { Happening } from './happening.ts'
 import type { Objection } from './objection.ts'
 import type { Overruling } from './rules.ts'
-import { type HealthState, type Incident, NO_ESCALATION, type NotRestarting, type Run } from './state.ts'
+import { type HealthState, NO_ESCALATION, type NotRestarting, newIncident, type Run } from './state.ts'
 
 export type HealthSettings = {
   readonly intervalMs: number
@@ -41,8 +41,13 @@ export type RestartOutcome =
   | { readonly outcome: 'restarted'; readonly run: Run; readonly tookMs: number }
   /** The Engine could not do it, or did not within the time. It counts. */
   | { readonly outcome: 'failed'; readonly message: string; readonly status: string }
-  /** It was not attempted; it does not count. */
-  | { readonly outcome: 'waits'; readonly why: 'budget' | 'refused' | 'gone' | 'unreachable'; readonly message: string }
+  /** It was not attempted, and does not count; `mayBeDone`: it may have been, and does. */
+  | {
+      readonly outcome: 'waits'
+      readonly why: 'budget' | 'refused' | 'gone' | 'unreachable'
+      readonly message: string
+      readonly mayBeDone?: boolean
+    }
 
 export type Effect =
   | { readonly type: 'say'; readonly happening: Happening }
@@ -129,6 +134,7 @@ function observe(state: HealthState, event: Extract<HealthEvent, { type: 'observ
   const effects: Effect[] = []
   const exit = { exitCode: event.exitCode, oomKilled: event.oomKilled }
   let next: HealthState = { ...state, status: event.status, exit }
+  if (isOurs(state, event.run)) return found(next, event.run)
   if (state.run?.startedAt === undefined) next = { ...next, run: event.run }
   else if (state.run.startedAt !== event.run.startedAt) {
     // The Engine counts up for its own restart policy and sets the count to zero for a restart that was asked for.
@@ -167,9 +173,20 @@ function observe(state: HealthState, event: Extract<HealthEvent, { type: 'observ
   }
 }
 
+/** A restart was asked for whose answer never came, since the proxy or the healer ended: this run is what came of it. */
+function isOurs({ run, incident }: HealthState, seen: Run): boolean {
+  const isNew = incident?.asked !== undefined && seen.startedAt !== incident.asked
+  return isNew && seen.restartCount === 0 && (run === undefined || run.startedAt === incident.asked)
+}
+
+function found(state: HealthState, run: Run): Step {
+  const incident = state.incident && { ...state.incident, restarts: state.incident.restarts + 1, asked: undefined }
+  return { state: { ...beginRun(state, run), incident }, effects: [say({ kind: 'restart-found' }), REMEMBER] }
+}
+
 /** A new run begins with a clean streak; what past restarts weigh stays. */
 function beginRun(state: HealthState, run: Run): HealthState {
-  const incident = state.incident && { ...state.incident, failedToStart: false }
+  const incident = state.incident && { ...state.incident, failedToStart: false, asked: undefined }
   return {
     ...state,
     ...FRESH_STREAK,
@@ -292,12 +309,7 @@ function considerRestart(state: HealthState, nowMs: number, settings: Judging): 
       ...state,
       diagnosis,
       escalation: { ...escalation, restarts: escalation.restarts + 1, lastRestartMs: nowMs },
-      incident: state.incident ?? {
-        sinceMs: state.firstFailureMs ?? nowMs,
-        restarts: 0,
-        failedToStart: false,
-        toldFailed: false,
-      },
+      incident: { ...(state.incident ?? newIncident(state.firstFailureMs ?? nowMs)), asked: state.run?.startedAt },
       beforeRestart: { escalation, incident: state.incident },
     },
     // Remembered first: a healer that dies here does not forget that it has tried.
@@ -316,12 +328,7 @@ function hold(state: HealthState, why: NotRestarting, detail: string): Step {
 
 function endRestart(state: HealthState, ended: RestartOutcome, nowMs: number, settings: HealthSettings): Step {
   const { escalation } = state
-  const incident: Incident = state.incident ?? {
-    sinceMs: state.firstFailureMs ?? nowMs,
-    restarts: 0,
-    failedToStart: false,
-    toldFailed: false,
-  }
+  const incident = { ...(state.incident ?? newIncident(state.firstFailureMs ?? nowMs)), asked: undefined }
   switch (ended.outcome) {
     case 'restarted': {
       const opened: HealthState = { ...state, status: 'running', incident: { ...incident, restarts: incident.restarts + 1 } }
@@ -348,7 +355,8 @@ function endRestart(state: HealthState, ended: RestartOutcome, nowMs: number, se
     }
     case 'waits': {
       const notBeforeMs = ended.why === 'budget' ? nowMs + BUDGET_WAIT_MS : state.notBeforeMs
-      const held = hold({ ...state, ...state.beforeRestart, notBeforeMs }, ended.why, ended.message)
+      const before = ended.mayBeDone ? {} : state.beforeRestart
+      const held = hold({ ...state, ...before, notBeforeMs }, ended.why, ended.message)
       return { state: held.state, effects: [REMEMBER, ...held.effects] }
     }
     default:

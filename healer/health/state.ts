@@ -91,6 +91,13 @@ export type Incident = {
   readonly failedToStart: boolean
   /** A failed restart was told of already. */
   readonly toldFailed: boolean
+  /** The start of the run whose restart was asked for, for as long as it is not known what came of it. */
+  readonly asked?: string | undefined
+}
+
+/** One that begins at `sinceMs`. */
+export function newIncident(sinceMs: number): Incident {
+  return { sinceMs, restarts: 0, failedToStart: false, toldFailed: false }
 }
 
 export const NO_ESCALATION: Escalation = { restarts: 0, lastRestartMs: undefined, gaveUp: false }

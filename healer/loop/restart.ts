@@ -82,7 +82,7 @@ function judge(
     case 'unanswered':
       // The Engine finishes a restart whose client has gone, so the container is asked, not the lost answer.
       if (isNewRun) return { outcome: 'restarted', run: runOf(after, clock), tookMs }
-      if (!after) return waits('unreachable', answer.message)
+      if (!after) return { outcome: 'waits', why: 'unreachable', message: answer.message, mayBeDone: true }
       return {
         outcome: 'failed',
         message: `no answer came (${answer.message}), and it has not been started anew`,

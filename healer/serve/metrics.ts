@@ -117,7 +117,7 @@ export function createHealerMetrics(): HealerMetrics {
   return {
     happened(container, happening) {
       counted.add(container)
-      if (happening.kind === 'restarted') restarts.inc({ container, outcome: 'restarted' })
+      if (happening.kind === 'restarted' || happening.kind === 'restart-found') restarts.inc({ container, outcome: 'restarted' })
       if (happening.kind === 'restart-failed') restarts.inc({ container, outcome: 'failed' })
       if (happening.kind === 'recovered') recoveries.inc({ container })
     },

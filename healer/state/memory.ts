@@ -33,6 +33,8 @@ const incidentSchema = z.strictObject({
   restarts: z.int().min(0),
   failedToStart: z.boolean(),
   toldFailed: z.boolean(),
+  /** RFC 3339, as the Engine has it. */
+  asked: z.string().optional(),
 })
 const entrySchema = z.strictObject({
   id: z.string(),
@@ -98,8 +100,8 @@ function toEntry(container: ContainerSummary, { armed, escalation, incident, pau
   }
 }
 
-function toStored({ sinceMs, restarts, failedToStart, toldFailed }: Incident, clock: Clock): Entry['incident'] {
-  return { since: toWallTime(sinceMs, clock), restarts, failedToStart, toldFailed }
+function toStored({ sinceMs, ...rest }: Incident, clock: Clock): Entry['incident'] {
+  return { since: toWallTime(sinceMs, clock), ...rest }
 }
 
 /** Past restarts weigh on the very container they were made of, and its incident is its own; a recreated one starts anew. */

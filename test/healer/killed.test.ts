@@ -62,6 +62,8 @@ for (const { what, afterMs, midRestart, restarts } of moments) {
     await next.clock.advance(120_000)
     t.equal(first.docker.restarts.length + next.docker.restarts.length, restarts, 'restarts in all')
     t.match(healer.view().containers[0]?.state, { health: 'healthy', failures: 0, incident: undefined, notRestarting: undefined })
+    const told = [...first.log, ...next.log].filter((line) => line.startsWith('Successfully restarted: web'))
+    t.equal(told.length, 1, 'that it was restarted is said once, by whichever healer knows it')
     release()
   })
 }

@@ -114,6 +114,32 @@ await t.test('a restart that waits leaves the backoff as it was', async (t) => {
   t.ok(play(ill.state, [[3, probed('failure')]]).words.includes('restart'), 'tried again at the next failure')
 })
 
+await t.test('a restart whose answer never came counts, and is told of once its run is seen', async (t) => {
+  const lost: HealthEvent = {
+    type: 'restart-ended',
+    outcome: { outcome: 'waits', why: 'unreachable', message: 'socket hang up', mayBeDone: true },
+  }
+  const ill = play(initialState(true), [
+    [0, observed(run('a', -60_000))],
+    ...[1, 2, 3].map((i) => [i, probed('failure')] as const),
+    [5, lost],
+  ])
+  t.equal(ill.state.escalation.restarts, 1)
+  t.same(play(ill.state, [[10, observed(run('b', 6))]]).words, ['restart-found', 'remember'])
+  t.same(play(ill.state, [[10, observed(run('a', -60_000))]]).words, [], 'nothing came of it')
+  t.ok(play(ill.state, [[10, observed(run('b', 6, 1))]]).words.includes('new-run'), 'Docker’s own restart policy had it started')
+  const well = play(ill.state, [
+    [10, observed(run('b', 6))],
+    [11, probed('success')],
+  ])
+  t.same(well.words, ['restart-found', 'remember', 'recovered', 'remember'])
+  t.match(well.state, { incident: undefined, escalation: { restarts: 1 } })
+  // As a healer remembers that was started anew.
+  const anew = initialState(true, ill.state.escalation, ill.state.incident)
+  t.same(play(anew, [[10, observed(run('b', 6))]]).words, ['restart-found', 'remember'])
+  t.same(play(anew, [[10, observed(run('a', -60_000))]]).words, [])
+})
+
 await t.test('what an operator’s restart mended is not credited to the healer', async (t) => {
   const restarted: HealthEvent = { type: 'restart-ended', outcome: { outcome: 'restarted', run: run('b', 5), tookMs: 1 } }
   const ill = play(initialState(true), [

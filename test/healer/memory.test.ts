@@ -79,7 +79,7 @@ await t.test('an open incident is the very container’s, and goes by the time o
   const before = createFakeClock()
   const { summary } = createFakeDocker(before).add('web')
   const memory = await openMemory(directory, before, silent)
-  const incident = { sinceMs: before.monotonicMs() - 500, restarts: 2, failedToStart: true, toldFailed: true }
+  const incident = { sinceMs: before.monotonicMs() - 500, restarts: 2, failedToStart: true, toldFailed: true, asked: 'then' }
   await memory.remember(summary, { armed: true, escalation: NO_ESCALATION, incident })
 
   const clock = createFakeClock()

@@ -99,6 +99,15 @@ await t.test('a restart whose answer was lost is looked up, not presumed failed'
   t.match(await carryOut(), { outcome: 'restarted' })
 })
 
+await t.test('a restart whose answer was lost, where Docker cannot be asked either, may have been made', async (t) => {
+  const { carryOut, docker } = setUp()
+  docker.onRestart = () => {
+    docker.failure = new DockerError('no proxy')
+    return { outcome: 'unanswered', message: 'socket hang up' }
+  }
+  t.match(await carryOut(), { outcome: 'waits', why: 'unreachable', message: 'socket hang up', mayBeDone: true })
+})
+
 await t.test('a restart whose answer was lost and that was not made is a failure', async (t) => {
   const { carryOut, docker } = setUp()
   docker.onRestart = () => ({ outcome: 'unanswered', message: 'timeout' })
