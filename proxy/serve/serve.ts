@@ -19,6 +19,7 @@ import { createMetricsServer } from './metrics-server.ts'
 import { watchPolicies } from './reload.ts'
 import { createServedClient } from './served-client.ts'
 import { createTls, type TlsOptions } from './tls.ts'
+import { watchSockets } from './watch-sockets.ts'
 
 /** What a program of the proxy's runs with, whoever asks it. */
 export type RunOptions = {
@@ -48,7 +49,7 @@ export const STOP_TIMEOUT_MS = 8000
 
 const monotonic = () => performance.now()
 
-/** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start, or once the Engine is lost. */
+/** Serves until SIGTERM or SIGINT, then resolves once all is closed. Rejects if it cannot start, or once the Engine or a socket of its own is lost. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { clients, metricsSocket, observe, log, now } = options
   const metricsAt: readonly Address[] = metricsSocket === undefined ? [] : [{ kind: 'unix', path: metricsSocket }]
@@ -105,7 +106,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     void tls?.reload()
   })
 
-  const end = await Promise.race([stopped, engines.lost])
+  const sockets = watchSockets(socketPaths)
+  const end = await Promise.race([stopped, engines.lost, sockets.removed.then(endsFor)])
+  sockets.stop()
   log.info(`${end instanceof Error ? end.message : end}: stopping`)
   watch.stop()
   unwatchTls?.()
@@ -166,10 +169,12 @@ function connectEngines(engineSocket: string) {
       engines.push(engine)
       return engine
     },
-    lost: reach.lost.then((why) => new Error(`${why}; the proxy ends, so that its restart policy connects it anew`)),
+    lost: reach.lost.then(endsFor),
     close: () => Promise.all(engines.map((engine) => engine.close())),
   }
 }
+
+const endsFor = (why: string) => new Error(`${why}; the proxy ends, so that its restart policy starts it anew`)
 
 function refuseTwice(names: readonly string[], why: string): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i)

@@ -1,6 +1,6 @@
 // The program from start to stop: it serves, is healthy, finishes what is under way, leaves a whole log and no sockets, and
 // remembers after a crash what it let through.
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import t from 'tap'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
 import { preparePlace, runProgram, startServing } from './support/proxy-process.ts'
@@ -90,6 +90,29 @@ t.test('killed and started again, it takes its sockets over and has not forgotte
     seqs.map((_, i) => i + 1),
   )
 })
+
+for (const [what, remove] of [
+  ['removed', rmSync],
+  ['put somewhere else', (path: string) => renameSync(path, `${path}.old`)],
+] as const) {
+  t.test(
+    `a proxy whose socket was ${what} ends, with a reason and a whole log, and serves again once it is started`,
+    async (t) => {
+      const place = await preparePlace(t)
+      const { ended } = await startServing(t, place)
+      remove(place.client)
+      const { code, stderr } = await ended
+      t.equal(code, 1)
+      t.equal(
+        stderr,
+        `postern-proxy: the socket ${place.client} was removed from under the proxy; the proxy ends, so that its restart policy starts it anew\n`,
+      )
+      t.equal(whatHappened(readFileSync(place.audit, 'utf8')).at(-1)?.event, 'stop')
+      await startServing(t, place)
+      t.equal((await ask(place.client, 'GET /_ping')).status, 200)
+    },
+  )
+}
 
 t.test('it starts and answers where the Engine is not there yet', async (t) => {
   const place = await preparePlace(t)

@@ -50,7 +50,7 @@ t.test('the program ends with 1 and a whole log once the Engine’s socket has r
   t.equal(code, 1)
   t.match(
     stderr,
-    /^postern-proxy: the Engine's socket has refused every connection for \d+ s; the proxy ends, so that its restart policy connects it anew\n$/,
+    /^postern-proxy: the Engine's socket has refused every connection for \d+ s; the proxy ends, so that its restart policy starts it anew\n$/,
   )
   t.match(stdout, '"msg":"stopped"')
   t.match(whatHappened(readFileSync(place.audit, 'utf8')).at(-1), { event: 'stop' })
