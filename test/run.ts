@@ -74,11 +74,11 @@ function count(names: readonly string[]): void {
   process.stdout.write(`\n${words}`)
 }
 
-const UNIT = ['test/*.test.ts', 'test/!(engine|engines|compose)/*.test.ts']
-const SLOW = ['test/compose/*.test.ts']
+const UNIT = ['test/*.test.ts', 'test/!(engine|engines|compose|faults)/*.test.ts']
+const SLOW = ['test/compose/*.test.ts', 'test/faults/*.test.ts']
 const ENGINE = ['test/engine/*.test.ts']
 /** On an Engine, without the composition, and with nothing that its healer would see. */
-const ENGINE_APART = ['test/engine/apart/*.test.ts']
+const ENGINE_APART = ['test/engine/apart/*.test.ts', 'test/faults/engine/*.test.ts']
 const ENGINES = ['test/engines/*.test.ts']
 /** Below the priority of what has deadlines: healers and proxies in containers. */
 const GIVING_WAY = 10

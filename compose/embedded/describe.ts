@@ -1,7 +1,7 @@
 // A process container in the Engine's own words: the elements of a list and the answer to an inspect.
 import type { ProcessContainer } from './process-container.ts'
 
-const ADDRESS = '127.0.0.1'
+const USUAL_ADDRESS = '127.0.0.1'
 
 /** An element of `GET /containers/json`. */
 export function listElement(container: ProcessContainer): object {
@@ -72,7 +72,8 @@ function imageId({ spec }: ProcessContainer): string {
 }
 
 function networkSettings({ spec, state }: ProcessContainer): object {
-  return { Networks: { [spec.network]: { IPAddress: state === 'running' ? ADDRESS : '', GlobalIPv6Address: '' } } }
+  const address = spec.address ?? USUAL_ADDRESS
+  return { Networks: { [spec.network]: { IPAddress: state === 'running' ? address : '', GlobalIPv6Address: '' } } }
 }
 
 function mounts({ spec }: ProcessContainer): readonly object[] {

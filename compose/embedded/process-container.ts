@@ -14,6 +14,8 @@ export type ContainerSpec = {
   /** Where this process runs as root: what the container would run as. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
   readonly tcpPorts: readonly number[]
+  /** Where it listens; 127.0.0.1, if not given. */
+  readonly address?: string | undefined
   readonly mounts: readonly { readonly source: string; readonly destination: string; readonly readOnly: boolean }[]
   readonly network: string
   readonly restart: 'no' | 'unless-stopped'
