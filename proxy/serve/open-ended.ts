@@ -16,6 +16,7 @@ import { openHeaders } from '../show/open-headers.ts'
 import type { AnyAnswer } from './any-answer.ts'
 import { cutterOf } from './cut-objects.ts'
 import type { Client } from './handle.ts'
+import { inTime } from './in-time.ts'
 import type { Incoming } from './incoming.ts'
 import type { Result } from './record.ts'
 
@@ -35,7 +36,7 @@ export async function askOpenEnded(
   incoming: Incoming,
   opened: () => Over,
 ): Promise<AnyAnswer | Refusal> {
-  const signal = AbortSignal.any([AbortSignal.timeout(WRITE_TIMEOUT_MS), incoming.gone()])
+  const signal = inTime(WRITE_TIMEOUT_MS, incoming.gone())
   const answer = approved.upgrade
     ? await client.engine.tunnel({ ...tunnelRequest(approved), signal })
     : await client.engine.open({ ...openRequest(approved, incoming.body), signal })
@@ -135,9 +136,8 @@ function whyEnded(error: NodeJS.ErrnoException): string | undefined {
 /** What comes of `body` in time: where it breaks off, its head has said already what is to be told. */
 async function readSome(body: Readable, gone: AbortSignal): Promise<string> {
   let text = ''
-  const inTime = AbortSignal.any([AbortSignal.timeout(READ_TIMEOUT_MS), gone])
   try {
-    for await (const chunk of addAbortSignal(inTime, body)) {
+    for await (const chunk of addAbortSignal(inTime(READ_TIMEOUT_MS, gone), body)) {
       text += String(chunk)
       if (text.length > MAX_FAILURE_BYTES) break
     }
