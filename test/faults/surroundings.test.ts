@@ -133,7 +133,7 @@ await t.test('what no restart mends, and what it mends for a moment', { timeout:
       { name: 'well-too' },
       { name: 'and-this' },
     ],
-    env: { MAX_RESTARTS: '3' },
+    env: () => ({ MAX_RESTARTS: '3' }),
   })
   t.teardown(stage.end)
   const { told, times, events, restarts } = follow(stage)

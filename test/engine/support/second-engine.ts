@@ -107,7 +107,11 @@ export function secondEngine({ file, path }: EngineProgram, directory: string, g
 export const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'].find((file) => existsSync(file))
 
 /** Makes an image of nothing but `busybox`; its name. */
-export async function importBusybox({ docker }: SecondEngine, directory: string, busybox: string): Promise<string> {
+export async function importBusybox(
+  { docker }: Pick<SecondEngine, 'docker'>,
+  directory: string,
+  busybox: string,
+): Promise<string> {
   const [root, archive, name] = [join(directory, 'image'), join(directory, 'image.tar'), 'busybox:postern']
   mkdirSync(join(root, 'bin'), { recursive: true })
   copyFileSync(busybox, join(root, 'bin/busybox'))

@@ -1,7 +1,8 @@
 // What the tests of faults wait for, and what they hold each outcome to: restarted as often as said, all of it on the record, told once.
 import type { Test } from 'tap'
 import { type LogLine, waitFor } from '../../engine/support/composition.ts'
-import type { AuditLine, Stage } from './stage.ts'
+import type { AuditLine, Postern } from './postern.ts'
+import type { Stage } from './stage.ts'
 
 export type Following = {
   /** Lines in the healer's log so far. */
@@ -18,7 +19,7 @@ export type Following = {
   readonly restarts: (name: string) => readonly { readonly line: AuditLine; readonly statuses: readonly unknown[] }[]
 }
 
-export function follow({ healer, receiver, audit }: Pick<Stage, 'healer' | 'receiver' | 'audit'>): Following {
+export function follow({ healer, receiver, audit }: Pick<Postern, 'healer' | 'receiver' | 'audit'>): Following {
   const events = (name: string) => {
     const alerts = new Map(receiver.alerts().map((alert) => [alert.id, alert]))
     return [...alerts.values()].filter(({ container }) => container === name).map(({ event }) => event)
@@ -58,7 +59,7 @@ export async function allWell(stage: Pick<Stage, 'healer' | 'apps'>): Promise<vo
 }
 
 /** Both programs wrote nothing but their log, and the chain of the audit log holds. */
-export async function checkWhole(t: Test, stage: Pick<Stage, 'proxy' | 'healer' | 'verify'>): Promise<void> {
+export async function checkWhole(t: Test, stage: Pick<Postern, 'proxy' | 'healer' | 'verify'>): Promise<void> {
   t.equal(stage.proxy.stray() + stage.healer.stray(), '', 'nothing was written beside the logs')
   t.match(await stage.verify(), /^\d+ lines, 1 to \d+, [1-9]\d* seals/, 'the chain of the audit log holds')
 }

@@ -37,7 +37,7 @@ export async function startReceiver(host = '127.0.0.1'): Promise<Receiver> {
       return
     }
     if (request.url === '/slack') texts.push(body)
-    else alerts.push(...JSON.parse(body).alerts)
+    else if (request.url === '/hook') alerts.push(...JSON.parse(body).alerts)
     response.end('ok')
   }
   const listen = () => new Promise<void>((resolve) => server.listen(port, host, resolve))
