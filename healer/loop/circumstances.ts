@@ -47,6 +47,8 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
   let providers: ReadonlyMap<string, readonly ContainerSummary[]> = new Map()
   const seen = new Set<string>()
   let hold: Hold | undefined
+  /** When the last hold ended since most were well again. */
+  let endedMs = Number.NEGATIVE_INFINITY
   /** Something that a hold depends on may be otherwise than it was when that was last judged. */
   let changed = true
 
@@ -72,6 +74,7 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
         { event: 'hold' },
         `more than half of all containers began to fail within ${renderDuration(intervalMs)}: nothing is restarted, since the healer's own network may be what is ill; after ${renderDuration(holdMaxMs)} one is, to see`,
       )
+    if (before && !next) endedMs = clock.monotonicMs()
     if (before && !after)
       log.info(
         { event: 'hold-ended' },
@@ -118,7 +121,8 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
           const provided = stateOf(id)
           return provided ? [{ name, state: provided }] : []
         }),
-        isHeld: isHeld(hold, container.id),
+        // A probe that began while it lasted says nothing yet of the container itself.
+        isHeld: isHeld(hold, container.id) || clock.monotonicMs() - endedMs < settings.intervalMs + settings.timeoutMs,
       })
     },
     holdSinceMs: () => (hold && !hold.isLifted ? hold.sinceMs : undefined),

@@ -53,6 +53,27 @@ await t.test(
   },
 )
 
+await t.test(
+  'once most are well again, one whose last probe was sent while the hold lasted is not restarted for that',
+  async (t) => {
+    const { bench, app } = await startAll(t, ['a', 'b', 'c', 'd', 'e'])
+    const all = ['a', 'b', 'c', 'd', 'e']
+    for (const name of all) app(name).status(503)
+    await bench.clock.advance(60_000)
+    t.same(bench.docker.restarts, [])
+    // One comes back later than the others, by less than an interval.
+    for (const name of all.slice(0, -1)) app(name).status(200)
+    while (!bench.log.some((line) => line.includes('restarts go on'))) await bench.clock.advance(1000)
+    await bench.clock.advance(14_000)
+    app('e').status(200)
+    await bench.clock.advance(30_000)
+    t.same(bench.docker.restarts, [])
+    app('e').status(503)
+    await bench.clock.advance(60_000)
+    t.equal(bench.docker.restarts[0], 'e', 'as ever')
+  },
+)
+
 await t.test('after HOLD_MAX one is restarted as a canary; if it recovers, the others are restarted, too', async (t) => {
   const { bench, app } = await startAll(t, ['a', 'b', 'c'], { HOLD_MAX: '2m' })
   bench.docker.onRestart = (container) => {
