@@ -42,7 +42,7 @@ async function runAll(): Promise<number> {
   if (!withEngine) {
     const required = process.env.REQUIRE_ENGINE === '1'
     const why = `no Docker Engine answers at ${address}${required ? ', and REQUIRE_ENGINE=1 asks for one' : ''}`
-    process.stdout.write(`Not run: test/engine, for ${why}\n`)
+    process.stdout.write(`Not run: test/engine and test/faults/engine, for ${why}\n`)
     if (required) codes.push(1)
   }
   return codes.every((code) => code === 0) ? 0 : 1

@@ -17,7 +17,7 @@ const skip = IS_LIGHT ? false : 'not run: there is no busybox, and without it ea
 await t.test('fifty at once', { timeout: 580_000, skip }, async (t) => {
   const stage = await startStage({
     apps: [...FAILING, ...WELL].map((name) => ({ name })),
-    env: () => ({ CHECK_INTERVAL: '3' }),
+    env: () => ({ CHECK_INTERVAL: '5' }),
     budget: `{ container: 5 per 10m, client: ${AT_ONCE} per ${WINDOW_MS / 1000}s }`,
   })
   t.teardown(stage.end)

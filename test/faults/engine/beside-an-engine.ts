@@ -48,7 +48,7 @@ const postern: Postern = await startPostern(directory, engine.socketPath, {
     const lines = slacks.map((url) => `  - slack: { webhook_url: "${url}" }`)
     writeFileSync(receivers, `receivers:\n${lines.join('\n')}\n`)
     chmodSync(receivers, 0o644)
-    return { MAX_RESTARTS: '2', ALERTS_FILE: receivers, WEBHOOK_URL: `http://hook.test:${port}/hook` }
+    return { CHECK_INTERVAL: '2', MAX_RESTARTS: '2', ALERTS_FILE: receivers, WEBHOOK_URL: `http://hook.test:${port}/hook` }
   },
   budget: '{ container: 5 per 10m, client: 60 per 10m }',
 })
