@@ -20,7 +20,6 @@ type Moment = {
 
 const HEALED = ['restarted', 'recovered']
 const MOMENTS: readonly Moment[] = [
-  { name: 'a', what: 'below the threshold', kills: 'healer', at: 'a — unhealthy (1/2)', record: [[204]], told: HEALED },
   {
     name: 'b',
     what: 'when it asks for the restart, before that arrives',
