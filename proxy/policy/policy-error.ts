@@ -31,7 +31,7 @@ function renderError(file: string, text: string, { offset, length, message }: Po
   const underline = '^'.repeat(Math.max(1, Math.min(length, shown.length - (column - from))))
   const margin = ' '.repeat(String(number).length)
   return [
-    `${file}:${number}:${column + 1}: ${message}`,
+    `${file}:${number}:${column + 1}: ${printable(message)}`,
     ` ${number} | ${shown}`,
     ` ${margin} | ${shown.slice(0, column - from).replace(/\S/g, ' ')}${underline}`,
   ].join('\n')

@@ -394,7 +394,11 @@ export const policySchemaFor = (named: readonly Operation[]) =>
       }
     })
 
-/** Any policy. */
-export const policySchema = () => policySchemaFor(CATALOGUE)
+let anyPolicy: ReturnType<typeof policySchemaFor> | undefined
+/** Any policy; made once, when it is first asked for. */
+export const policySchema = () => {
+  anyPolicy ??= policySchemaFor(CATALOGUE)
+  return anyPolicy
+}
 
 export type RawPolicy = z.infer<ReturnType<typeof policySchemaFor>>

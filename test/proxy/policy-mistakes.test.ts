@@ -47,6 +47,12 @@ t.test('a message shows its line whole, and nothing in it that would move a curs
   )
 })
 
+t.test('what a message repeats of a policy moves no cursor either', async (t) => {
+  const errors = errorsOf(policyText(['"\\e[2J\\n": {}']))
+  t.match(errors, 'p.yaml:6:3: allow.\ufffd[2J\ufffd: unknown')
+  t.notMatch(errors, /[^\n\P{C}]/u)
+})
+
 t.test('a very long line and one at the end of the file are told like any other', async (t) => {
   const long = policyText(['SystemPing: {}'], [`- names: [${'web, '.repeat(500)}3]`])
   t.match(errorsOf(long), /^p\.yaml:4:2513: scope\.0\.names\.500: .*\n 4 \| [web, ]{80}3\]\n {3}\| {81}\^\n$/)
