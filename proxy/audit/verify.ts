@@ -128,9 +128,7 @@ function judge(line: ReadLine, raw: LocatedLine, { last, nextKey, torn }: State)
   if (last && line.prev !== hashLine(last.text)) {
     return { at: last.at, what: 'this is not what the next line was written after: it was changed since' }
   }
-  if (!AUDIT_EVENTS.includes(line.event) || (isBeginning(line) && !isSealKey(line.key))) {
-    return { at: raw, what: 'no proxy writes such a line' }
-  }
+  if (!isWritten(line)) return { at: raw, what: 'no proxy writes such a line' }
   if (last && line.event === 'torn' && !torn) return { at: raw, what: 'the torn line that this tells of is not here' }
   if (line.event === 'cut') {
     return { at: raw, what: `the proxy found the log cut here: its seals went as far as line ${line.sealed}` }
@@ -138,6 +136,13 @@ function judge(line: ReadLine, raw: LocatedLine, { last, nextKey, torn }: State)
   if (line.event === 'continued' && nextKey !== undefined && line.key !== nextKey) return { at: raw, what: ANOTHER_KEY }
   if (line.event === 'log' && line.seq > 1) return { at: raw, what: 'another log begins here: the keys of the first were lost' }
   return line.event === 'seal' ? judgeSeal(line, raw, nextKey) : undefined
+}
+
+/** What is told of a line, or gone by, is what a proxy writes there. */
+function isWritten(line: ReadLine): boolean {
+  if (isBeginning(line)) return isSealKey(line.key)
+  if (line.event === 'cut') return Number.isSafeInteger(line.sealed)
+  return AUDIT_EVENTS.includes(line.event)
 }
 
 const ANOTHER_KEY = 'this is not by the key that the seal before it named: what is between was written anew'

@@ -88,6 +88,15 @@ t.test('a log is known by the key of any of its files that a seal stands for', a
   t.match(await verifyLines(t, [begun], { key: fingerprint(own.public) }), { problem: undefined, unsealed: 2 })
 })
 
+t.test('a text in the place of a number is no line of a proxy’s, and is not repeated on a terminal', async (t) => {
+  const lines = forge([
+    { event: 'log', key: own.public },
+    { event: 'cut', sealed: '\u001b[2J', key: own.public },
+  ])
+  const { problem } = await verifyLines(t, [lines])
+  t.match(problem, { line: 2, what: 'no proxy writes such a line' })
+})
+
 /** One file: lines, some that nothing has sealed, what a crash left of two lines, and, after a start, sealed to its end. */
 async function makeTornLog(t: Test) {
   const directory = temporaryDirectory(t)
