@@ -74,7 +74,7 @@ export const shortText: ValueKind<string> = {
   parse: (text) => (text.length >= 1 && text.length <= 1024 ? text : undefined),
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '\\r': '\r', '\\n': '\n', '\\t': '\t', '\\\\': '\\' }
+const ESCAPES: ReadonlyMap<string, string> = new Map(Object.entries({ '\\r': '\r', '\\n': '\n', '\\t': '\t', '\\\\': '\\' }))
 
 /** A text in which `\r`, `\n`, `\t`, `\\` and `\x00` to `\xff` stand for one byte each. */
 export const bytes: ValueKind<Buffer> = {
@@ -84,7 +84,7 @@ export const bytes: ValueKind<Buffer> = {
     const parts = text.match(/\\x[0-9a-f]{2}|\\[rnt\\]|[^\\]+/gi) ?? []
     if (parts.join('') !== text) return undefined
     return Buffer.concat(
-      parts.map((part) => (/^\\x/i.test(part) ? Buffer.from(part.slice(2), 'hex') : Buffer.from(ESCAPES[part] ?? part))),
+      parts.map((part) => (/^\\x/i.test(part) ? Buffer.from(part.slice(2), 'hex') : Buffer.from(ESCAPES.get(part) ?? part))),
     )
   },
 }

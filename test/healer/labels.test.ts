@@ -5,6 +5,13 @@ import { optedIn, readLabels } from '../../healer/settings/labels.ts'
 
 const environment = readEnvironment({})
 
+await t.test('a word that objects have from birth is sent like any other', async (t) => {
+  for (const word of ['toString', 'constructor', '__proto__']) {
+    const { settings, problems } = readLabels({ 'healer.send': `${word}\\n`, 'healer.expect': word }, environment)
+    t.same([settings.probing.send?.toString(), settings.probing.expect?.toString(), problems], [`${word}\n`, word, []])
+  }
+})
+
 await t.test('labels are over the environment', async (t) => {
   const { settings, problems } = readLabels(
     {
