@@ -22,7 +22,7 @@ export function renderPolicyErrors(file: string, text: string, errors: readonly 
 const MAX_LINE = 160
 
 function renderError(file: string, text: string, { offset, length, message }: PolicyError): string {
-  const start = text.lastIndexOf('\n', offset - 1) + 1
+  const start = text.slice(0, offset).lastIndexOf('\n') + 1
   const line = printable(text.slice(start).split(/\r?\n/, 1)[0] ?? '')
   const number = text.slice(0, start).split('\n').length
   const column = Math.min(offset - start, line.length)

@@ -47,6 +47,10 @@ t.test('a message shows its line whole, and nothing in it that would move a curs
   )
 })
 
+t.test('a file that is nothing but an empty line is wrong at its beginning', async (t) => {
+  t.match(errorsOf('\n'), 'p.yaml:1:1: expected a policy')
+})
+
 t.test('what a message repeats of a policy moves no cursor either', async (t) => {
   const errors = errorsOf(policyText(['"\\e[2J\\n": {}']))
   t.match(errors, 'p.yaml:6:3: allow.\ufffd[2J\ufffd: unknown')
