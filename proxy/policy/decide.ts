@@ -225,7 +225,7 @@ function showsFiltered(show: Show | undefined, field: string, value: string): bo
     if (below === undefined) return false
     fields = below
   }
-  return fields === 'all' || field.endsWith('*')
+  return fields === 'all'
 }
 
 /** Of two budgets that are spent, the one that lasts longer is told. */

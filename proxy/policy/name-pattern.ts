@@ -18,9 +18,8 @@ export function matchesName(pattern: string, name: string): boolean {
 
 /** What is shown of the field `name`: the union of all entries that match it; `undefined` where none does. */
 export function fieldsBelow(fields: readonly ShowField[], name: string): Show | undefined {
-  const [first, ...others] = fields.filter((field) => matchesName(field.name, name)).map((field) => field.fields)
-  if (first === undefined || others.length === 0) return first
-  const matching = [first, ...others]
+  const matching = fields.filter((field) => matchesName(field.name, name)).map((field) => field.fields)
+  if (matching.length < 2) return matching[0]
   const union: ShowField[] = []
   for (const below of matching) {
     if (below === 'all') return 'all'

@@ -1,5 +1,6 @@
 // Budgets: a sliding window for each container, by its name, and one for the client; the wait that is told is exact.
 import t from 'tap'
+import { budgetsLeft, chargesOf } from '../../proxy/policy/budget.ts'
 import type { Charge } from '../../proxy/policy/decide.ts'
 import { containerId } from './support/containers.ts'
 import { decideLine, inspected, inWords, NOW_MS, restartCharge } from './support/deciding.ts'
@@ -128,4 +129,51 @@ t.test('the refusal says whose budget is spent, how much it is and how long to w
       reason: 'ContainerRestart: the budget of healer is spent (20 in 600 s); try again in 600 s',
     },
   )
+})
+
+t.test('a charge counts for its own operation, and for a container by its name or its id', async (t) => {
+  const policy = policyOf(
+    policyText(['ContainerRestart: { budget: { container: 1 per 1m } }', 'ContainerStop: { budget: { client: 1 per 1m } }']),
+  )
+  const decided = (line: string, charge: Charge) => inWords(decideLine(policy, line, inspected(), [charge]))
+  t.equal(decided('POST /containers/web/stop', ago(0)), 'allow', 'a restart is no stop')
+  t.equal(decided(RESTART, ago(0, { operation: 'ContainerStop' })), 'allow', 'a stop is no restart')
+  t.equal(decided(RESTART, ago(0, { container: 'before', id: containerId('aa') })), '429 policy.budget', 'it was renamed')
+  t.equal(decided(RESTART, ago(0, { container: 'before', id: containerId('bb') })), 'allow', 'it is another')
+  const { container: _, ...nameless } = ago(0)
+  t.same(chargesOf({ container: 'web' }, [nameless, ago(0, { container: 'db' })]), [], 'without an id none is the same')
+})
+
+t.test('of two budgets that are spent, the one that lasts longer is told', async (t) => {
+  const spent = (container: string, client: string) => {
+    const policy = policyOf(
+      policyText([`ContainerRestart: { budget: { container: 1 per ${container}, client: 1 per ${client} } }`]),
+    )
+    const decision = decideLine(policy, RESTART, inspected(), [ago(0)])
+    return decision.verdict === 'deny' ? decision.reason : decision.verdict
+  }
+  t.match(spent('1m', '1h'), /the budget of healer is spent \(1 in 3600 s\); try again in 3600 s$/)
+  t.match(spent('1h', '1m'), /the budget for web is spent \(1 in 3600 s\); try again in 3600 s$/)
+})
+
+t.test('what is left is told for each limit, for containers by the one with the fewest', async (t) => {
+  const policy = policyOf(
+    policyText([
+      'SystemPing: {}',
+      'ContainerRestart: { budget: { container: 3 per 1m, client: 5 per 1m } }',
+      'ContainerStop: { budget: { client: 2 per 1m } }',
+      'ContainerKill: { budget: { container: 4 per 1m } }',
+    ]),
+  )
+  const charges = [
+    ...[ago(0), ago(1000), ago(MINUTE), ago(MINUTE + 1), ago(0, { container: 'db', id: containerId('bb') })],
+    ...times(3, () => ago(0, { operation: 'ContainerStop' })),
+  ]
+  const charged = (_client: string, operation: string) => charges.filter((charge) => charge.operation === operation)
+  const left = budgetsLeft(policy, charged, NOW_MS)
+  const of = (operation: string, whose: string, left: number) => ({ client: 'healer', operation, of: whose, left })
+  t.same(left, [
+    ...[of('ContainerStop', 'client', 0), of('ContainerRestart', 'client', 2), of('ContainerRestart', 'container', 1)],
+    of('ContainerKill', 'container', 4),
+  ])
 })
