@@ -9,6 +9,8 @@ import { ALERT_NAME } from '../../healer/alert/receiver.ts'
 import { MAX_RULES_OF_CONTAINER } from '../../healer/health/rules.ts'
 import { createApp } from '../../healer/serve/app.ts'
 import { createHealerMetrics } from '../../healer/serve/metrics.ts'
+import { fuzzBriefly } from '../fuzz/target.ts'
+import { hook } from '../fuzz/targets/hook.ts'
 import { blocks, readPage } from '../support/pages.ts'
 import { createBench, startServer } from './support/bench.ts'
 
@@ -337,3 +339,5 @@ await t.test('a body larger than 1 MiB is 413, told its length or in pieces; one
   }
   t.equal((await ask({ text: padded(1024 * 1024) })).status, 200)
 })
+
+fuzzBriefly(t, 'hook', hook)

@@ -2,8 +2,12 @@
 import t from 'tap'
 import { readEnvironment } from '../../healer/settings/environment.ts'
 import { optedIn, readLabels } from '../../healer/settings/labels.ts'
+import { fuzzBriefly } from '../fuzz/target.ts'
+import { labels } from '../fuzz/targets/labels.ts'
 
 const environment = readEnvironment({})
+
+fuzzBriefly(t, 'labels', labels)
 
 await t.test('a word that objects have from birth is sent like any other', async (t) => {
   for (const word of ['toString', 'constructor', '__proto__']) {

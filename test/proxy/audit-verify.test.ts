@@ -1,11 +1,12 @@
 // What was done to a log is found: the first line that is not right is named, and why. No secret is needed to tell.
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
 import { hashLine, makeSealKey, signSeal } from '../../proxy/audit/chain.ts'
 import { renderVerified, verifyFiles } from '../../proxy/audit/verify-files.ts'
+import { fuzzBriefly } from '../fuzz/target.ts'
+import { verifier } from '../fuzz/targets/verifier.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { runProgram } from './support/proxy-process.ts'
 
@@ -104,20 +105,7 @@ t.test('what was done to a log is told with the first line that is not right', a
   t.match(await verifyFiles([file], {}), { problem: undefined, lines: 12, from: 1, to: 12, seals: 3, unsealed: 1 })
 })
 
-t.test('any byte of a sealed line that is changed is found', async (t) => {
-  const { file, lines, save } = await makeLog(t)
-  const sealed = lines.slice(0, 11)
-  const text = sealed.join('\n')
-  await fc.assert(
-    fc.asyncProperty(fc.nat({ max: text.length - 1 }), fc.integer({ min: 32, max: 126 }), async (at, code) => {
-      const changed = text.slice(0, at) + String.fromCharCode(code) + text.slice(at + 1)
-      if (changed === text) return true
-      save(changed.split('\n'))
-      return (await verifyFiles([file], {})).problem !== undefined
-    }),
-    { numRuns: 500 },
-  )
-})
+fuzzBriefly(t, 'verifier', verifier)
 
 t.test('a cut end is found by a line that a witness saw, another log by what it is known by', async (t) => {
   const { file, fingerprint, lines, save } = await makeLog(t)

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parsePolicy } from '../../proxy/policy/parse-policy.ts'
 import { renderPolicyErrors } from '../../proxy/policy/policy-error.ts'
+import { fuzzBriefly } from '../fuzz/target.ts'
+import { loader } from '../fuzz/targets/loader.ts'
 import { policyText } from './support/policies.ts'
 
 const DIRECTORY = new URL('invalid-policies/', import.meta.url)
@@ -56,6 +58,8 @@ t.test('what a message repeats of a policy moves no cursor either', async (t) =>
   t.match(errors, 'p.yaml:6:3: allow.\ufffd[2J\ufffd: unknown')
   t.notMatch(errors, /[^\n\P{C}]/u)
 })
+
+fuzzBriefly(t, 'loader', loader)
 
 t.test('a very long line and one at the end of the file are told like any other', async (t) => {
   const long = policyText(['SystemPing: {}'], [`- names: [${'web, '.repeat(500)}3]`])

@@ -2,11 +2,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { renderAuditLine } from '../../proxy/audit/audit-line.ts'
-import type { ApiRequest, QueryValue } from '../../proxy/request/api-request.ts'
-import { CATALOGUE } from '../../proxy/request/catalogue.ts'
 import { readRequest } from '../../proxy/request/read-request.ts'
-
-const CONTAINER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
+import { fuzzBriefly } from '../fuzz/target.ts'
+import { body } from '../fuzz/targets/body.ts'
+import { reader } from '../fuzz/targets/reader.ts'
 
 /** Pieces that requests are made of, right and wrong, so that chance comes near the edges. */
 const piece = fc.constantFrom(
@@ -39,47 +38,9 @@ const target = fc.oneof(
   fc.jsonValue().map((value) => `/containers/json?all=0&filters=${encodeURIComponent(JSON.stringify(value))}`),
 )
 const method = fc.oneof(fc.constantFrom('GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'get'), fc.string())
-const headers = fc.array(
-  fc.oneof(fc.string(), fc.constantFrom('Host', 'Connection', 'close', 'Content-Length', '0', 'Upgrade', 'Origin', '__proto__')),
-  { maxLength: 6 },
-)
 
-function isWellTyped(value: QueryValue): boolean {
-  switch (value.type) {
-    case 'boolean':
-      return typeof value.value === 'boolean'
-    case 'integer':
-      return Number.isInteger(value.value) && Math.abs(value.value) <= 999_999_999
-    case 'text':
-      return value.value.length <= 1024 && !/\p{Cc}/u.test(value.value)
-    case 'filters':
-      return [...value.value.values()].every(
-        (values) => values.length <= 64 && values.every((text) => typeof text === 'string' && !/\p{Cc}/u.test(text)),
-      )
-    default:
-      return value satisfies never
-  }
-}
-
-function hasOnlyCheckedValues({ operation, container, version, query }: ApiRequest): boolean {
-  return (
-    CATALOGUE.includes(operation) &&
-    (container !== undefined) === operation.path.includes('{container}') &&
-    (container === undefined || CONTAINER.test(container)) &&
-    (version === undefined || /^1\.(2[4-9]|3\d|4\d|5[0-6])$/.test(version)) &&
-    [...query].every(([key, value]) => Object.hasOwn(operation.query, key) && isWellTyped(value))
-  )
-}
-
-t.test('reading never throws, and what it lets through holds only values of their grammar', async () => {
-  fc.assert(
-    fc.property(method, target, headers, (method, target, rawHeaders) => {
-      const request = readRequest({ method, target, rawHeaders })
-      return 'verdict' in request ? request.verdict === 'deny' && request.reason.length > 0 : hasOnlyCheckedValues(request)
-    }),
-    { numRuns: 20_000 },
-  )
-})
+fuzzBriefly(t, 'reader', reader)
+fuzzBriefly(t, 'body', body)
 
 t.test('one character more or less in a path is another path', async (t) => {
   const [good, method] = ['/v1.45/containers/web/restart', 'POST']

@@ -6,9 +6,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { createApiRange } from '../../proxy/engine/api-range.ts'
 import type { Engine, EngineRequest } from '../../proxy/engine/engine.ts'
-import { requestPath } from '../../proxy/engine/forward.ts'
 import { createTargets } from '../../proxy/engine/targets.ts'
-import { decide } from '../../proxy/policy/decide.ts'
 import { matchesName } from '../../proxy/policy/name-pattern.ts'
 import type { Policy, Show } from '../../proxy/policy/policy.ts'
 import { CATALOGUE, whyNotServed } from '../../proxy/request/catalogue.ts'
@@ -22,7 +20,7 @@ import { createProxyMetrics } from '../../proxy/serve/metrics.ts'
 import { createOpenAnswers } from '../../proxy/serve/open-answers.ts'
 import { createTurns } from '../../proxy/serve/turns.ts'
 import { containerId, fakeContainer, inspectBody, listElement } from './support/containers.ts'
-import { inspected, NOW_MS } from './support/deciding.ts'
+import { NOW_MS } from './support/deciding.ts'
 import { everythingPolicy } from './support/everything.ts'
 import { healerPolicy, policyOf } from './support/policies.ts'
 
@@ -249,32 +247,6 @@ t.test(
     t.ok(arrived > 1500, `${arrived} requests arrived`)
   },
 )
-
-t.test('reading what was built from a reading is the same reading', async () => {
-  fc.assert(
-    fc.property(line, (line) => {
-      const read = readRequest({ method: line.split(' ')[0] ?? '', target: line.slice(line.indexOf(' ') + 1), rawHeaders: [] })
-      if ('verdict' in read) return true
-      const decision = decide(everything, read, inspected(), [], NOW_MS)
-      if (decision.verdict !== 'allow' || read.operation.id === 'ContainerList') return true
-      const again = readRequest({ method: read.operation.method, target: requestPath(decision), rawHeaders: [] })
-      return (
-        !('verdict' in again) &&
-        again.operation === read.operation &&
-        again.version === read.version &&
-        same(withoutEmpty(again.query), withoutEmpty(read.query)) &&
-        same(again.names, read.names)
-      )
-    }),
-    { numRuns: 20_000 },
-  )
-})
-const same = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>) => render(a) === render(b)
-/** Filters that filter nothing are not sent on. */
-const withoutEmpty = (query: ReadonlyMap<string, { readonly value: unknown }>) =>
-  new Map([...query].filter(([, { value }]) => !(value instanceof Map && value.size === 0)))
-const render = (map: ReadonlyMap<string, unknown>) =>
-  JSON.stringify([...map], (_key, given) => (given instanceof Map ? [...given] : given))
 
 /** Whether every field of `value` is named by `show`, by a reading of its own. */
 function isShown(value: unknown, show: Show): boolean {
