@@ -1,0 +1,39 @@
+// What the audit log's chain is made of: hashes of bytes, keys, and seals that are signed to the last byte.
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { fingerprint, hashLine, isSealKey, isSignedSeal, makeSealKey, signSeal } from '../../proxy/audit/chain.ts'
+
+t.test('the hash of a line is that of its bytes', async (t) => {
+  const bytes = Buffer.from([0x7b, 0xe9, 0xff, 0x7d])
+  t.equal(hashLine(bytes.toString('latin1')), createHash('sha256').update(bytes).digest('hex'))
+})
+
+t.test('a key is 43 characters of base64url, and nothing else', async (t) => {
+  const { public: key, secret } = makeSealKey()
+  t.same([isSealKey(key), isSealKey(secret)], [true, true])
+  for (const value of [`${key}A`, ` ${key}`, key.slice(1), `${key.slice(1)}+`, '', undefined, 43])
+    t.equal(isSealKey(value), false)
+})
+
+t.test('a log is known by 32 digits of its first key’s hash', async (t) => {
+  const key = 'A'.repeat(43)
+  t.equal(fingerprint(key), `sha256:${createHash('sha256').update(Buffer.alloc(32)).digest('hex').slice(0, 32)}`)
+})
+
+t.test('a seal is signed by its key, from its first byte to its last', async (t) => {
+  const [own, other] = [makeSealKey(), makeSealKey()]
+  const line = signSeal('{"event":"seal","sig":""}', own)
+  t.equal(isSignedSeal(line, own.public), true)
+  const changed = [
+    '',
+    '{}',
+    line.slice(1),
+    `x\r${line}`,
+    `\u2028${line}`,
+    `${line} `,
+    `${line}${line}`,
+    line.replace('seal', 'meal'),
+  ]
+  for (const text of [...changed, line.replace(/"sig":".*"/, '"sig":""')]) t.equal(isSignedSeal(text, own.public), false, text)
+  for (const key of [other.public, 'x', '', '!'.repeat(43)]) t.equal(isSignedSeal(line, key), false, key)
+})
