@@ -6,7 +6,9 @@ export type Outbox = Readonly<Record<string, readonly Alert[]>>
 /** So much is kept for one receiver; then the oldest goes. */
 export const MAX_QUEUED = 1000
 
-export const queueOf = (outbox: Outbox, receiver: string): readonly Alert[] => outbox[receiver] ?? []
+/** A receiver may be called as something is that every object has. */
+export const queueOf = (outbox: Outbox, receiver: string): readonly Alert[] =>
+  (Object.hasOwn(outbox, receiver) ? outbox[receiver] : undefined) ?? []
 
 /** `dropped`: alerts that nobody will hear of, for the queue is full. */
 export function enqueue(outbox: Outbox, receiver: string, alert: Alert): { readonly outbox: Outbox; readonly dropped: number } {

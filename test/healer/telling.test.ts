@@ -24,6 +24,13 @@ await t.test('what happens is told in order, grouped in few requests', async (t)
   t.equal(tries(), 3, 'twenty at once')
 })
 
+await t.test('a receiver, and a container, may be called as something is that every object has', async (t) => {
+  const { happen, clock, took } = await startTelling(t, { receivers: [plainReceiver('constructor')] })
+  await happen('toString', FAILING, RESTARTED)
+  await clock.advance(GROUP_WAIT_MS)
+  t.same(took('constructor'), ['toString restarted'])
+})
+
 await t.test('a receiver that is down for an hour gets all in order when it is back; it is said once', async (t) => {
   let down = true
   const { happen, clock, took, log, tries } = await startTelling(t, {
