@@ -87,7 +87,7 @@ type Answer = {
 }
 
 const nameRule = ({ container, name }: { readonly container: string; readonly name: string }): NamedRule => ({
-  container,
+  container: plain(container, MAX_CONTAINER),
   rule: name,
 })
 
@@ -136,10 +136,11 @@ function readAlerts({ alerts }: Webhook, wallMs: number) {
     const name = plain(labels.alertname, MAX_NAME) || 'without a name'
     const endsMs = endsAt === undefined ? 0 : Date.parse(endsAt)
     const isFiring = status === 'firing' && !(endsMs > 0 && endsMs <= wallMs)
-    const container = plain(labels.container ?? '', MAX_CONTAINER)
+    // As it stands: what is only nearly the name of a container is not put right.
+    const { container = '' } = labels
     // What the healer tells Alertmanager may come back to it; taken, it would keep itself alive.
     if (labels.alertname === ALERT_NAME) own += 1
-    else if (container === '') withoutContainer.push(name)
+    else if (plain(container, MAX_CONTAINER) === '') withoutContainer.push(name)
     else read.push({ container, fingerprint, name, summary: plain(annotations.summary, MAX_SUMMARY), isFiring })
   }
   return { alerts: read, withoutContainer, own }

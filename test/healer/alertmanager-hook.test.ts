@@ -187,6 +187,18 @@ await t.test('what names no container, or one that is not watched, is left aside
   )
 })
 
+await t.test('what is only nearly the name of a container is none, and is told on one line', async (t) => {
+  const { ask, firing } = await start(t)
+  const names = [' web', 'web\n', '\u0007web', '\u200bweb', '\u001b[2J']
+  const body = webhook(names.map((container, i) => alert({ labels: { alertname: 'Down', container }, fingerprint: `${i}` })))
+  const { status, body: answer } = await ask({ body })
+  t.same([status, answer.firing, firing()], [200, [], []])
+  t.same(
+    answer.notWatched.map(({ container }: { readonly container: string }) => container),
+    ['web', 'web', 'web', 'web', '[2J'],
+  )
+})
+
 await t.test('the end of an alert is taken also when its container is not watched any more', async (t) => {
   const { ask, bench } = await start(t)
   await bench.rules().take([{ container: 'db', fingerprint: 'f', name: 'Down', summary: '', isFiring: true }])

@@ -176,8 +176,9 @@ function checkErrors(errors: Extract<ReturnType<typeof parsePolicy>, { errors: u
   must(errors.length > 0, 'it is refused without a word')
   const lines = text.split('\n')
   for (const error of errors) {
+    must(error.message.trim() !== '', 'it is refused without a word')
     const rendered = renderPolicyErrors('p.yaml', text, [error])
-    const [, line = 0, column = 0] = /^p\.yaml:(\d+):(\d+): \S/.exec(rendered)?.map(Number) ?? []
+    const [, line = 0, column = 0] = /^p\.yaml:(\d+):(\d+): /.exec(rendered)?.map(Number) ?? []
     must(line >= 1 && line <= lines.length, `line ${line} is not in the file: ${rendered}`)
     must(column >= 1 && column <= (lines[line - 1]?.length ?? 0) + 1, `column ${column} is not on line ${line}: ${rendered}`)
     must(!/[^\n\t\P{C}]/u.test(rendered.replaceAll('\ufffd', '')), 'what is said of it could move a cursor')
