@@ -227,8 +227,33 @@ const successes: readonly Row[] = [
   ],
 ]
 
+const overruled: HealthEvent = { ...probed('success'), overruling: { result: 'unknown', reason: 'an alert' } } as HealthEvent
+const doubts: readonly Row[] = [
+  [
+    'a probe that does not know, of what is ill for the same reason',
+    { ...ILL, reason: 'unknown' },
+    probed('unknown'),
+    GONE,
+    [say('unknown', { reason: 'unknown' })],
+  ],
+  [
+    'a first success that an alert overrules',
+    { ...ILL, armed: false, succeeded: false },
+    overruled,
+    { ...GONE, reason: 'an alert', armed: true, succeeded: true, toldNeverHealthy: false },
+    [REMEMBER, say('unknown', { reason: 'an alert' })],
+  ],
+]
+
 const young = { ...ILL, succeeded: false, run: run('a', NOW - 29_999) }
 const failures: readonly Row[] = [
+  [
+    'a failure there, of what was ill for the same reason',
+    { ...young, reason: 'failure' },
+    probed('failure'),
+    { health: 'starting' },
+    [say('starting', { reason: 'failure' })],
+  ],
   [
     'a failure in the start period',
     young,
@@ -488,6 +513,7 @@ const outcomes: readonly Row[] = [
 for (const [what, before, event, after, effects, over, objection] of [
   ...looks,
   ...successes,
+  ...doubts,
   ...failures,
   ...refusals,
   ...outcomes,
