@@ -27,7 +27,7 @@ function renderError(file: string, text: string, { offset, length, message }: Po
   const number = text.slice(0, start).split('\n').length
   const column = Math.min(offset - start, line.length)
   const from = column > MAX_LINE / 2 ? column - MAX_LINE / 2 : 0
-  const shown = line.slice(from, from + MAX_LINE).trimEnd()
+  const shown = printable(line.slice(from, from + MAX_LINE).trimEnd())
   const underline = '^'.repeat(Math.max(1, Math.min(length, shown.length - (column - from))))
   const margin = ' '.repeat(String(number).length)
   return [

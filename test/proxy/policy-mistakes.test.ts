@@ -64,6 +64,12 @@ fuzzBriefly(t, 'loader', loader)
 t.test('a very long line and one at the end of the file are told like any other', async (t) => {
   const long = policyText(['SystemPing: {}'], [`- names: [${'web, '.repeat(500)}3]`])
   t.match(errorsOf(long), /^p\.yaml:4:2513: scope\.0\.names\.500: .*\n 4 \| [web, ]{80}3\]\n {3}\| {81}\^\n$/)
+  // The part that is shown begins or ends in the middle of a character, whose half is none.
+  for (const pad of ['', 'x']) {
+    const faces = errorsOf(policyText(['SystemPing: {}'], [`- names: [3, ${pad}${'😀'.repeat(200)}]`]))
+    t.notMatch(faces, /\p{Cs}/u)
+    t.match(faces, '😀😀')
+  }
   const end = `${policyText(['SystemPing: {}'])}x`
   t.match(errorsOf(end), /^p\.yaml:7:1: .*\n 7 \| x\n {3}\| \^\n$/)
 })
