@@ -57,7 +57,7 @@ t.test('a filter tells of one field, and passes where that is shown', async (t) 
     ['[Mounts: [Name], Labels]', { volume: ['x'] }, '403 policy.query', 'it is shown in part'],
     ['[Mounts, Labels: [tier]]', { label: ['tier=web=2'] }, 'allow', 'a value may have an equals sign'],
     ['[Mounts, Labels: [tier]]', { label: ['tie'] }, '403 policy.query', 'a label that begins like one that is shown'],
-    ['[Mounts, Labels]', { status: ['running'] }, '403 policy.query', 'a filter that is not listed'],
+    ['[Mounts, Labels, State]', { status: ['running'] }, '403 policy.query', 'a filter that is not listed, of what is shown'],
   ]
   for (const [show, filter, outcome, why] of cases) {
     const policy = policyOf(policyText([`ContainerList: { query: { filters: [volume, label] }, show: ${show} }`]))
