@@ -38,6 +38,7 @@ import { createProxyMetrics } from '../proxy/serve/metrics.ts'
 import { ENGINES } from './engines/support/engines.ts'
 import { createFakeClock } from './healer/support/fake-clock.ts'
 import { createFakeDocker } from './healer/support/fake-docker.ts'
+import { CORES } from './mutation/cores.ts'
 import { A_DAY, auditFile } from './proxy/support/audit-lines.ts'
 import { listed } from './proxy/support/containers.ts'
 import { blocks, firstColumn, readPage, tableRows, words } from './support/pages.ts'
@@ -393,4 +394,13 @@ await t.test('the engines that are tested, and no others, are in docs/engines.md
     Object.entries(ENGINES).map(([name, { api }]) => [name, api]),
   )
   for (const [name, { version }] of Object.entries(ENGINES)) t.match(name, ` ${version}`)
+})
+
+await t.test('every file of the pure cores that are mutated has its scores in docs/mutation.md, and every test is there', async (t) => {
+  const cores = Object.values(CORES)
+  t.same(
+    firstColumn(readPage('mutation.md'), 'Scores'),
+    cores.flatMap(({ files }) => files),
+  )
+  for (const path of cores.flatMap(({ files, tests }) => [...files, ...tests])) t.ok(existsSync(path), path)
 })
