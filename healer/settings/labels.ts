@@ -124,7 +124,9 @@ export function readLabels(
     armImmediately: values.arm === 'immediately',
     probing: probing.settings,
     // Who writes the label at all hardly means the default: a wrong one restarts nothing.
-    action: values.action ?? (problems.some(({ label }) => label === `${PREFIX}action` || label === PREFIX) ? 'none' : 'restart'),
+    action:
+      values.action ??
+      (problems.length > MAX_PROBLEMS || problems.some(({ label }) => label === `${PREFIX}action`) ? 'none' : 'restart'),
     maintenance: values.maintenance ?? [],
     dependsOn: values.depends_on ?? [],
     maxRestarts: environment.maxRestarts,
