@@ -1,6 +1,6 @@
 // A small file of state: written as a whole or not at all, read strictly. What cannot be understood is set aside and said,
 // never believed in part, never overwritten.
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import * as z from 'zod'
 
@@ -14,6 +14,8 @@ export type StateFormat<T> = {
 
 /** What `file` holds; `undefined` where there is none, or where it was set aside. Rejects where it cannot be read. */
 export async function loadState<T>(file: string, format: StateFormat<T>, log: Logger): Promise<T | undefined> {
+  // Of a healer that was killed while it wrote. What cannot be removed does no harm, and goes with the next write.
+  await rm(unfinished(file), { force: true }).catch(() => undefined)
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
@@ -69,12 +71,14 @@ function parseJson(text: string): unknown {
 
 /** By hand: the packages for this handle signals of the whole process, and sync by a call that Node's permissions refuse. */
 async function replaceWhole(file: string, text: string): Promise<void> {
-  const handle = await open(`${file}.new`, 'w', 0o640)
+  const handle = await open(unfinished(file), 'w', 0o640)
   try {
     await handle.writeFile(text)
     await handle.sync()
   } finally {
     await handle.close()
   }
-  await rename(`${file}.new`, file)
+  await rename(unfinished(file), file)
 }
+
+const unfinished = (file: string) => `${file}.new`

@@ -265,7 +265,7 @@ await t.test(
   },
 )
 
-await t.test('what a killed healer left of a write beside its file is passed over, and goes with the next write', async (t) => {
+await t.test('what a killed healer left of a write beside its file is passed over, and removed', async (t) => {
   const { directory, file, text, recall } = await writeFullFile(t)
   const whole = await recall()
   const newer = text.replaceAll('"restarts": 2', '"restarts": 3')
