@@ -41,13 +41,14 @@ export function must(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Error(otherwise)
 }
 
-/** The short form, for the tests: one small batch, from a seed that is new each time. */
+/** The short form, for the tests: one small batch, always the same. New inputs are for `npm run fuzz`. */
 export function fuzzBriefly(t: Test, name: string, { holds, batch, run }: Target): void {
   t.test(`fuzzed: ${holds}`, async (t) => {
-    const seed = newSeed()
-    t.same(await run(seed, Math.ceil(batch / 2)), undefined, `to repeat: npm run fuzz -- --target ${name} --seed ${seed}`)
+    t.same(await run(SEED, Math.ceil(batch / 2)), undefined, `to repeat: npm run fuzz -- --target ${name} --seed ${SEED}`)
   })
 }
+
+const SEED = 1
 
 export function newSeed(): number {
   return Math.floor(Math.random() * 2 ** 31)
