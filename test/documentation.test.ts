@@ -396,11 +396,14 @@ await t.test('the engines that are tested, and no others, are in docs/engines.md
   for (const [name, { version }] of Object.entries(ENGINES)) t.match(name, ` ${version}`)
 })
 
-await t.test('every file of the pure cores that are mutated has its scores in docs/mutation.md, and every test is there', async (t) => {
-  const cores = Object.values(CORES)
-  t.same(
-    firstColumn(readPage('mutation.md'), 'Scores'),
-    cores.flatMap(({ files }) => files),
-  )
-  for (const path of cores.flatMap(({ files, tests }) => [...files, ...tests])) t.ok(existsSync(path), path)
-})
+await t.test(
+  'every file of the pure cores that are mutated has its scores in docs/mutation.md, and every test is there',
+  async (t) => {
+    const cores = Object.values(CORES)
+    t.same(
+      firstColumn(readPage('mutation.md'), 'Scores'),
+      cores.flatMap(({ files }) => files),
+    )
+    for (const path of cores.flatMap(({ files, tests }) => [...files, ...tests])) t.ok(existsSync(path), path)
+  },
+)
