@@ -31,6 +31,8 @@ const ILL: HealthState = {
   toldNeverHealthy: true,
 }
 const { incident: INCIDENT, escalation: ESCALATION } = ILL
+/** Of which a restart was asked for, and nothing is known yet. */
+const ASKED = INCIDENT && { ...INCIDENT, asked: 'a' }
 const WELL: HealthState = {
   ...ILL,
   ...{ health: 'healthy', reason: 'fine', failures: 0, firstFailureMs: undefined, lastFailures: [], healthySinceMs: 160_000 },
@@ -147,6 +149,7 @@ const looks: readonly Row[] = [
     {
       ...{ status: 'exited', health: 'unhealthy', reason: 'a restart could not start it again', escalation: restarted },
       ...{ diagnosis: { ...DIAGNOSIS, failures: ILL.lastFailures, status: 'exited' } },
+      incident: ASKED && { ...ASKED, failedToStart: true },
       beforeRestart: { escalation: ESCALATION, incident: notStarted.incident },
     },
     [
@@ -303,7 +306,7 @@ const failures: readonly Row[] = [
         lastFailures: [{ atMs: NOW, reason: 'failure' }],
       },
       ...{ healthySinceMs: undefined, armed: true, escalation: { restarts: 1, lastRestartMs: NOW, gaveUp: false } },
-      ...{ incident: { sinceMs: NOW, restarts: 0, failedToStart: false, toldFailed: false } },
+      ...{ incident: { sinceMs: NOW, restarts: 0, failedToStart: false, toldFailed: false, asked: 'a' } },
       ...{
         beforeRestart: { escalation: NO_ESCALATION, incident: undefined },
         diagnosis: { ...DIAGNOSIS, failures: [{ atMs: NOW, reason: 'failure' }] },
@@ -324,6 +327,7 @@ const failures: readonly Row[] = [
       ...FAILED_ONCE,
       escalation: restarted,
       diagnosis: DIAGNOSIS,
+      incident: ASKED,
       beforeRestart: { escalation: ESCALATION, incident: INCIDENT },
     },
     [
@@ -342,6 +346,7 @@ const failures: readonly Row[] = [
         ...FAILED_ONCE,
         escalation: restarted,
         diagnosis: DIAGNOSIS,
+        incident: ASKED,
         beforeRestart: { escalation: ESCALATION, incident: INCIDENT },
       },
       [REMEMBER, RESTART],

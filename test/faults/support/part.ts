@@ -1,7 +1,7 @@
 // A program of Postern's that is started, killed and started again: what it wrote in all of its runs, and how each ended.
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { LogLine } from '../../engine/support/composition.ts'
-import { builtProgram, imageFlags } from '../../support/programs.ts'
+import { builtProgram, imageFlags, plainNode } from '../../support/programs.ts'
 
 export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
@@ -45,8 +45,7 @@ export function createPart({ name, args, env, nodeFlags = [], user, serves, onPr
   let ended: Promise<Ended> = Promise.resolve({ code: null, signal: null })
   const runs = () => child !== undefined && child.exitCode === null && child.signalCode === null
   const spawnOne = () => {
-    const started = spawn(process.execPath, [...nodeFlags, ...imageFlags(name), builtProgram(name), ...args], {
-      // Nothing of this process's own, to which tap adds.
+    const started = spawn(...plainNode(...nodeFlags, ...imageFlags(name), builtProgram(name), ...args), {
       env: { PATH: process.env.PATH, ...env },
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
