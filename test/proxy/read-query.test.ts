@@ -11,6 +11,8 @@ function read(operationId: string, raw: string) {
 
 const filters = (value: unknown) => `filters=${encodeURIComponent(typeof value === 'string' ? value : JSON.stringify(value))}`
 
+const SIXTY_FOUR = Array.from({ length: 64 }, (_, i) => `l${i}`)
+
 const accepted: readonly (readonly [operation: string, raw: string, value: Record<string, unknown>])[] = [
   ['ContainerList', '', {}],
   ['ContainerList', 'all=1', { all: true }],
@@ -28,6 +30,13 @@ const accepted: readonly (readonly [operation: string, raw: string, value: Recor
   ['ContainerList', filters({ label: ['a=b', 'c'] }), { filters: { label: ['a=b', 'c'] } }],
   ['ContainerList', filters({ label: { 'a=b': true } }), { filters: { label: ['a=b'] } }],
   ['ContainerList', filters({}), { filters: {} }],
+  // To the very bound.
+  ['ContainerRestart', `signal=${'x'.repeat(1024)}`, { signal: 'x'.repeat(1024) }],
+  ['ContainerArchive', `path=/${'x'.repeat(1023)}`, { path: `/${'x'.repeat(1023)}` }],
+  ['ContainerArchive', 'path=/a..b/...', { path: '/a..b/...' }],
+  ['ContainerRestart', 'signal=%C2%A0', { signal: '\u00a0' }],
+  ['ImageCommit', 'container=web', { container: 'web' }],
+  ['ContainerList', filters({ label: SIXTY_FOUR }), { filters: { label: SIXTY_FOUR } }],
   // As docker-autoheal has curl send it: JSON, unencoded.
   [
     'ContainerList',
@@ -72,6 +81,8 @@ const refused: readonly (readonly [operation: string, raw: string, why: RegExp])
   ['ContainerRestart', '%74=1', /not “%74”/],
   ['ContainerList', 'constructor=1', /not “constructor”/],
   ['ContainerList', '__proto__=1', /not “__proto__”/],
+  ['ContainerList', `${'k'.repeat(64)}=1`, /not “k{64}”/],
+  ['ContainerList', `${'k'.repeat(65)}=1`, /not “k{64}…”/],
   // shape
   ['ContainerList', 'all', /not key=value/],
   ['ContainerList', '=1', /not key=value/],
@@ -121,6 +132,10 @@ const refused: readonly (readonly [operation: string, raw: string, why: RegExp])
   ['ContainerList', filters({ before: ['web'] }), /takes the filters annotation, .*volume, not “before”/],
   ['ContainerList', filters({ since: ['web'] }), /not “since”/],
   ['ContainerRestart', `signal=${'x'.repeat(1025)}`, /takes at most 1024 characters/],
+  ['ContainerArchive', `path=/${'x'.repeat(1024)}`, /takes at most 1024 characters/],
+  ['ContainerArchive', 'path=/a/../b', /takes a path without `\.\.`/],
+  ['ContainerArchive', 'path=..', /takes a path without `\.\.`/],
+  ['ImageCommit', 'container=a/b', /takes the name or id of a container/],
   ['ContainerRestart', 'signal=a%0Ab', /percent-encoded/],
   ['ContainerList', filters({ Label: ['a'] }), /not “Label”/],
   ['ContainerList', filters({ ſtatus: ['running'] }), /not “ſtatus”/],
@@ -148,5 +163,9 @@ const hiddenControls = [
 
 t.test('a control character is refused in a filter’s value too, where JSON can spell it without one', async (t) => {
   for (const json of hiddenControls)
-    t.match(read('ContainerList', filters(json)), { verdict: 'deny', rule: 'request.query' }, json)
+    t.match(
+      read('ContainerList', filters(json)),
+      { verdict: 'deny', reason: /takes no control characters in the values of “label”/ },
+      json,
+    )
 })
