@@ -22,4 +22,11 @@ export function watchSockets(paths: readonly string[]): SocketWatch {
   return { removed, stop: () => clearInterval(timer) }
 }
 
-const inodeAt = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino
+/** `undefined`: nobody finds a socket there, for whatever reason. */
+function inodeAt(path: string): number | undefined {
+  try {
+    return statSync(path).ino
+  } catch {
+    return undefined
+  }
+}
