@@ -12,6 +12,12 @@ export function parseContainerId(value: unknown): ContainerId | undefined {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? (value as ContainerId) : undefined
 }
 
+/** What a selector looks at; what is no text is none that a policy can name. */
+export type Described = {
+  readonly names: readonly unknown[]
+  readonly labels: Readonly<Record<string, unknown>>
+}
+
 /** What a list of containers tells of one. */
 export type Listed = {
   readonly id: ContainerId
@@ -37,12 +43,12 @@ export type Target = Listed & {
 
 export const COMPOSE_PROJECT = 'com.docker.compose.project'
 
-export function matchesSelector(selector: Selector, container: Listed): boolean {
+export function matchesSelector(selector: Selector, container: Described): boolean {
   const { labels = {}, names, project } = selector
   for (const [name, value] of Object.entries(labels)) {
     if (!Object.hasOwn(container.labels, name) || container.labels[name] !== value) return false
   }
-  if (names && !names.includes(container.names[0] ?? '')) return false
+  if (names && !names.some((name) => name === container.names[0])) return false
   return (
     project === undefined || (Object.hasOwn(container.labels, COMPOSE_PROJECT) && container.labels[COMPOSE_PROJECT] === project)
   )
@@ -52,7 +58,7 @@ export function matchesSelector(selector: Selector, container: Listed): boolean 
 export const EVERYTHING: readonly Selector[] = [{}]
 
 /** In scope: any of the selectors matches. */
-export function inScope(scope: readonly Selector[], container: Listed): boolean {
+export function inScope(scope: readonly Selector[], container: Described): boolean {
   return scope.some((selector) => matchesSelector(selector, container))
 }
 

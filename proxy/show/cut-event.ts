@@ -1,7 +1,7 @@
 // What of the Engine's events is about containers outside the scope does not happen, as far as the client can tell. Pure, but for the
 // question which containers are in scope.
 import type { Selector, Show } from '../policy/policy.ts'
-import { EVERYTHING, inScope, parseContainerId } from '../policy/target.ts'
+import { type Described, EVERYTHING, inScope } from '../policy/target.ts'
 
 /** Whether the container with this id is in scope. */
 export type Knows = (id: string) => Promise<boolean>
@@ -10,9 +10,9 @@ export type Knows = (id: string) => Promise<boolean>
 export async function eventInScope(event: unknown, scope: readonly Selector[], knows: Knows): Promise<unknown> {
   if (scope === EVERYTHING) return event
   const { Type, Actor } = record(event)
-  const { ID, Attributes } = record(Actor)
+  const { Attributes } = record(Actor)
   // Labels of a container are among the attributes of its own events, which so are judged even once it is gone.
-  if (Type === 'container') return inScope(scope, listedOf(ID, record(Attributes))) ? event : undefined
+  if (Type === 'container') return inScope(scope, describedBy(record(Attributes))) ? event : undefined
   const { container } = record(Attributes)
   if (container === undefined) return typeof Type === 'string' ? event : undefined
   return (await knows(String(container))) ? event : undefined
@@ -24,22 +24,16 @@ const OWN_WORDS = [
   ...['exitCode', 'signal', 'execID', 'execDuration', 'height', 'width', 'path', 'reason'],
 ]
 
-function listedOf(id: unknown, attributes: Readonly<Record<string, unknown>>) {
-  const { name } = attributes
-  const texts = Object.entries(attributes).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string' && !OWN_WORDS.includes(entry[0]),
-  )
-  const known = parseContainerId(id)
-  return { id: known ?? NO_CONTAINER, names: typeof name === 'string' ? [name] : [], labels: Object.fromEntries(texts) }
+function describedBy(attributes: Readonly<Record<string, unknown>>): Described {
+  const labels = Object.entries(attributes).filter(([word]) => !OWN_WORDS.includes(word))
+  return { names: [attributes.name], labels: Object.fromEntries(labels) }
 }
-
-const NO_CONTAINER = '' as NonNullable<ReturnType<typeof parseContainerId>>
 
 /** Without the command lines of execs, health checks among them, which stand in the name of what happened; `show: all` has them. */
 export function withoutCommands(event: unknown, show: Show): unknown {
   if (show === 'all') return event
   const { Action, status } = record(event)
-  const cut = (text: unknown) => (typeof text === 'string' ? text.replace(/^(exec_\w+):.*$/s, '$1') : text)
+  const cut = (text: unknown) => (typeof text === 'string' ? text.replace(/^(exec_\w+):.*/s, '$1') : text)
   return { ...record(event), Action: cut(Action), status: cut(status) }
 }
 

@@ -1,5 +1,5 @@
 // What the audit log's chain is made of: hashes of bytes, keys, and seals that are signed to the last byte.
-import { createHash } from 'node:crypto'
+import { createHash, createPrivateKey, sign } from 'node:crypto'
 import t from 'tap'
 import { fingerprint, hashLine, isSealKey, isSignedSeal, makeSealKey, signSeal } from '../../proxy/audit/chain.ts'
 
@@ -36,4 +36,18 @@ t.test('a seal is signed by its key, from its first byte to its last', async (t)
   ]
   for (const text of [...changed, line.replace(/"sig":".*"/, '"sig":""')]) t.equal(isSignedSeal(text, own.public), false, text)
   for (const key of [other.public, 'x', '', '!'.repeat(43)]) t.equal(isSignedSeal(line, key), false, key)
+})
+
+t.test('what is signed is the line without its signature, behind words that nothing else is signed with', async (t) => {
+  const { public: x, secret: d } = makeSealKey()
+  const key = createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', x, d }, format: 'jwk' })
+  const signed = (words: string, sig: string) => `${words},"sig":"${sig}"}`
+  for (const words of ['{"event":"seal"', '{', '']) {
+    const signature = sign(null, Buffer.from(`postern audit seal 1\n${words}`), key)
+    const line = signed(words, signature.toString('base64url'))
+    t.equal(signSeal(signed(words, ''), { public: x, secret: d }), line)
+    t.equal(isSignedSeal(line, x), true)
+    const bare = sign(null, Buffer.from(words), key).toString('base64url')
+    t.equal(isSignedSeal(signed(words, bare), x), false, 'without those words')
+  }
 })
