@@ -135,7 +135,7 @@ export async function inspect(name: string) {
         readonly Pid: number
         readonly StartedAt: string
         readonly Status: string
-        readonly Health?: { readonly Status: string }
+        readonly Health?: { readonly Status: string; readonly FailingStreak: number }
       }
       readonly RestartCount: number
       readonly Mounts: readonly {
