@@ -3,13 +3,9 @@ import type { Verdicts } from '../terminal.ts'
 import { readRawLines } from './read-log.ts'
 import { type LocatedLine, type Verified, type VerifyOptions, verifyLog } from './verify.ts'
 
-/** Verifies `files`, the oldest first, as one log. Throws where one cannot be read. */
-export async function verifyFiles(files: readonly string[], options: VerifyOptions): Promise<Verified> {
-  const verified = await verifyLog(linesOf(files), options)
-  const isEmpty = verified.lines === 0 && verified.notes.length === 0 && !verified.problem
-  return isEmpty
-    ? { ...verified, problem: { file: files.join(' '), line: 1, what: 'there is no line of an audit log' } }
-    : verified
+/** Verifies `files`, the oldest first, as one log. Rejects where one cannot be read. */
+export function verifyFiles(files: readonly string[], options: VerifyOptions): Promise<Verified> {
+  return verifyLog(files.join(' '), linesOf(files), options)
 }
 
 async function* linesOf(files: readonly string[]): AsyncGenerator<LocatedLine> {

@@ -21,42 +21,46 @@ export type Verified = {
   readonly seals: number
   /** Lines after the last seal: nothing but their hashes holds them. */
   readonly unsealed: number
-  readonly fingerprint?: string
+  /** What the log is known by, where its files tell. */
+  readonly fingerprint: string | undefined
   /** What is no problem, but should be known. */
   readonly notes: readonly string[]
 }
 
 export type LocatedLine = RawLine & { readonly file: string }
+type Place = Pick<LocatedLine, 'file' | 'number'>
 
 /** What is known of the line before, and of the seals. */
 type State = {
   readonly last?: { readonly text: string; readonly seq: number; readonly at: LocatedLine }
   /** The key that the next seal has to be by; `undefined` where what names it is not among the files. */
-  readonly nextKey?: string
+  readonly nextKey?: unknown
   /** What may be the beginnings of lines, if the next one says so; `text` is all of it. */
   readonly torn?: { readonly at: LocatedLine; readonly text: string }
 }
 
-/** Verifies `lines`, which are those of one log in their order. Stops at the first that is not right. */
-export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeast }: VerifyOptions = {}): Promise<Verified> {
+/** Verifies `lines`, which are those of one log in their order. Stops at the first that is not right; that there is none is told of `file`. */
+export async function verifyLog(
+  file: string,
+  lines: AsyncIterable<LocatedLine>,
+  { key, atLeast = 0 }: VerifyOptions = {},
+): Promise<Verified> {
   let state: State = {}
   let summary = { lines: 0, from: 0, to: 0, seals: 0, unsealed: 0 }
   let known: string | undefined
   const notes: string[] = []
-  const wrong = ({ file, number: line }: LocatedLine, what: string): Verified => ({
+  const wrong = ({ file, number: line }: Place, what: string): Verified => ({
     ...summary,
-    ...(known === undefined ? {} : { fingerprint: known }),
+    fingerprint: known,
     notes,
     problem: { file, line, what },
   })
 
   let isTheOne = false
   let claimed: string | undefined
-  let first: LocatedLine | undefined
-  let at: LocatedLine | undefined
+  let ends: { readonly first: LocatedLine; readonly last: LocatedLine } | undefined
   for await (const raw of lines) {
-    at = raw
-    first ??= raw
+    ends = { first: ends?.first ?? raw, last: raw }
     const line = parseAuditLine(raw.text)
     const isTorn = !line || (!raw.isWhole && line.seq !== (state.last?.seq ?? 0) + 1)
     if (isTorn) {
@@ -71,8 +75,8 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
     if (judged !== undefined) return wrong(judged.at, judged.what)
     const isSeal = line.event === 'seal'
     if (isBeginning(line)) claimed = keyOf(line)
-    // Keys are public, and a file that says whose it is proves nothing of the seals before that: the seal by that key does.
-    if (claimed !== undefined && (summary.seals === 0 || (isSeal && keyOf(line) === claimed))) {
+    // Keys are public, and a file that says whose it is proves nothing of the seals before that: the next one does, which has to be by that key.
+    if (summary.seals === 0 || isSeal) {
       known ??= claimed
       isTheOne ||= claimed === key
     }
@@ -85,33 +89,34 @@ export async function verifyLog(lines: AsyncIterable<LocatedLine>, { key, atLeas
       unsealed: isSeal ? 0 : summary.unsealed + 1,
     }
     const nextKey = isSeal ? line.next : isBeginning(line) ? line.key : state.nextKey
-    state = { last: { text: raw.text, seq: line.seq, at: raw }, ...(typeof nextKey === 'string' ? { nextKey } : {}) }
+    state = { last: { text: raw.text, seq: line.seq, at: raw }, nextKey }
   }
-  const end = at ?? { file: '', number: 0, text: '', isWhole: true }
+  if (!ends) return wrong({ file, number: 1 }, 'there is no line of an audit log')
+  const { first, last: end } = ends
   if (state.torn) {
     if (end.isWhole) return wrong(state.torn.at, NO_LINE_OF_A_LOG)
     notes.push(`${placeOf(state.torn.at)}: the last line is torn; the next start of the proxy says so in the log`)
   }
   if (key !== undefined && known === undefined)
     return wrong(end, 'its beginning is not here, so it cannot be told which log it is')
-  if (key !== undefined && !isTheOne) return wrong(first ?? end, `this is another log: it is known by ${known}`)
-  if (atLeast !== undefined && summary.to < atLeast) {
+  if (key !== undefined && !isTheOne) return wrong(first, `this is another log: it is known by ${known}`)
+  if (summary.to < atLeast) {
     return wrong(end, `it ends with line ${summary.to}, and line ${atLeast} was seen: its end was cut off`)
   }
   // Anybody can write lines that nothing seals, in the place of those that he cut off.
   const sealed = summary.to - summary.unsealed
-  if (atLeast !== undefined && sealed < atLeast) {
+  if (sealed < atLeast) {
     return wrong(
       end,
       `it is sealed as far as line ${sealed}, and line ${atLeast} was seen: it was cut off, or a minute has not passed`,
     )
   }
-  return { ...summary, ...(known === undefined ? {} : { fingerprint: known }), notes }
+  return { ...summary, fingerprint: known, notes }
 }
 
 const isBeginning = ({ event }: ReadLine) => event === 'log' || event === 'continued'
 const keyOf = ({ key }: ReadLine) => fingerprint(String(key))
-const placeOf = ({ file, number }: LocatedLine) => `${file}:${number}`
+const placeOf = ({ file, number }: Place) => `${file}:${number}`
 
 const NO_LINE_OF_A_LOG = 'this is no line of an audit log'
 
@@ -147,7 +152,7 @@ function isWritten(line: ReadLine): boolean {
 
 const ANOTHER_KEY = 'this is not by the key that the seal before it named: what is between was written anew'
 
-function judgeSeal(line: ReadLine, raw: LocatedLine, nextKey: string | undefined): Wrong | undefined {
+function judgeSeal(line: ReadLine, raw: LocatedLine, nextKey: unknown): Wrong | undefined {
   const { key, next } = line
   if (!isSealKey(key) || !isSealKey(next)) return { at: raw, what: 'this seal is none' }
   if (nextKey !== undefined && key !== nextKey) {

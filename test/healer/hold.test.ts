@@ -31,6 +31,11 @@ const crowds: readonly (readonly [what: string, members: readonly Member[], isHo
     false,
   ],
   [
+    'three of three, each long after another, in no order',
+    [member('a', NOW), member('b', NOW - 99_000), member('c', NOW - 50_000)],
+    false,
+  ],
+  [
     'two of three, of which one only waits on another',
     [member('a', NOW), member('b', NOW, { isCounted: false }), member('c'), member('d')],
     false,
@@ -70,6 +75,46 @@ t.test(
     t.same(order, ['c', 'b', 'a', '', 'c'])
   },
 )
+
+t.test('each has the whole time, the third as the first', async (t) => {
+  let hold = assess(undefined, ALL)
+  for (let i = 0; i < 5; i++) {
+    const held = hold
+    t.equal(assess(held, ALL, NOW + (i + 1) * 300_000 - 1), held)
+    hold = assess(held, ALL, NOW + (i + 1) * 300_000)
+    t.not(hold, held)
+  }
+})
+
+t.test('of those that fail as long the first by its id comes first; a hold begins, and begins anew, without any', async (t) => {
+  const alike = ['b', 'a', 'c'].map((id) => member(id, NOW))
+  for (const members of [alike, alike.toReversed()]) {
+    let hold = assess(undefined, members)
+    t.same(hold, { sinceMs: NOW, canaries: [], isLifted: false })
+    for (let i = 1; i <= 3; i++) hold = assess(hold, members, NOW + i * 300_000)
+    t.same(
+      hold?.canaries.map(({ id }) => id),
+      ['a', 'b', 'c'],
+    )
+    t.same(assess(hold, members, NOW + 1_200_000), { sinceMs: NOW + 1_200_000, canaries: [], isLifted: false })
+  }
+})
+
+t.test('neither another that recovers, nor what was well before, shows anything of a canary', async (t) => {
+  const [fromMs, well] = [NOW + 300_000, NOW + 310_000]
+  const canary = assess(assess(undefined, ALL), ALL, fromMs)
+  t.equal(isHeld(canary, 'c'), false)
+  const cases: readonly (readonly [what: string, changed: Member])[] = [
+    ['another', member('a', undefined, { lastSuccessMs: well })],
+    ['one that was well as it was let go', member('c', NOW, { lastSuccessMs: fromMs })],
+    ['one that is not counted', member('c', NOW, { lastSuccessMs: well, isCounted: false })],
+    ['one that never was well', member('c', NOW, { lastSuccessMs: undefined })],
+  ]
+  for (const [what, changed] of cases) {
+    const members = [...ALL.filter(({ id }) => id !== changed.id), changed, member('d', NOW)]
+    t.equal(assess(canary, members, well), canary, what)
+  }
+})
 
 t.test(
   'a canary that recovers shows that the others are ill: they are restarted, and no new hold begins with the same failures',

@@ -3,11 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openAuditLog } from '../../proxy/audit/audit-log.ts'
-import { hashLine, makeSealKey, signSeal } from '../../proxy/audit/chain.ts'
+import { fingerprint, hashLine, makeSealKey, signSeal } from '../../proxy/audit/chain.ts'
 import { verifyFiles } from '../../proxy/audit/verify-files.ts'
 import { fuzzBriefly } from '../fuzz/target.ts'
 import { verifier } from '../fuzz/targets/verifier.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
+import { makeLog as makeFiles, forge as makeLines, said, verifyLines } from './support/forged-log.ts'
 
 const now = () => Date.parse('2024-06-01T12:00:00Z')
 
@@ -132,4 +133,78 @@ t.test('a log in several files is one chain, in their order and no other', async
   t.match(await verifyFiles([first, second], {}), { problem: undefined, lines: 12 })
   t.match((await verifyFiles([second, first], {})).problem, { file: first, line: 1 })
   t.match((await verifyFiles([first, first], {})).problem, { file: first, line: 1 })
+})
+
+const [own, next] = [makeSealKey(), makeSealKey()]
+const begun = { event: 'log', key: own.public }
+const NOTHING = { lines: 0, from: 0, to: 0, seals: 0, unsealed: 0, notes: [] }
+
+const whole = (events: Parameters<typeof makeLines>[0]) => makeLines([begun, said('x'), ...events])
+
+/** Lines as one who knows how, and has a key of his own, makes them up; what is said of each whole. */
+const madeUp: readonly (readonly [what: string, lines: readonly string[], line: number, says: string])[] = [
+  [
+    'a first line that is written after another',
+    [JSON.stringify({ ...parse(whole([])[0]), prev: '1'.repeat(64) })],
+    1,
+    'the first line does not begin a log',
+  ],
+  ['a seal by what is no key', whole([{ event: 'seal', key: 'x', next: next.public, sig: '' }]), 3, 'this seal is none'],
+  ['a seal by nobody', whole([{ event: 'seal', next: next.public, sig: '' }]), 3, 'this seal is none'],
+  ['a seal that names no key', whole([{ event: 'seal', by: own, next: 'x' }]), 3, 'this seal is none'],
+  [
+    'a cut that the proxy found',
+    whole([{ event: 'cut', sealed: 17, key: own.public }]),
+    3,
+    'the proxy found the log cut here: its seals went as far as line 17',
+  ],
+  [
+    'a line that has the hash of what is torn, and does not tell of it',
+    [whole([])[0] ?? '', '{"v":', makeLines([{ ...said('x'), sha256: hashLine('{"v":') }], whole([])[0])[0] ?? ''],
+    2,
+    'this is no line of an audit log',
+  ],
+]
+
+t.test('what is made up is told word for word, with what the log is known by, as far as it went', async (t) => {
+  for (const [what, lines, line, says] of madeUp) {
+    const { problem, fingerprint: known } = await verifyLines(t, [lines])
+    t.match(problem, { line, what: says }, what)
+    t.equal(known, line === 1 ? undefined : fingerprint(own.public), `${what}: which log it is`)
+  }
+})
+
+t.test('a last line without its newline is a line if it is the next one, and torn if it is not', async (t) => {
+  const file = join(temporaryDirectory(t), 'audit.jsonl')
+  const verify = (text: string) => {
+    writeFileSync(file, text)
+    return verifyFiles([file], {})
+  }
+  const [first = '', second = '', third = ''] = whole([said('y')])
+  t.match(await verify(first), { problem: undefined, lines: 1, to: 1, notes: [] })
+  t.match(await verify(`${first}\n${second}`), { problem: undefined, lines: 2, to: 2, notes: [] })
+  t.same(await verify(`${first}\n${third}`), {
+    ...{ lines: 1, from: 1, to: 1, seals: 0, unsealed: 1, fingerprint: fingerprint(own.public) },
+    notes: [`${file}:2: the last line is torn; the next start of the proxy says so in the log`],
+  })
+  t.match(await verify(second), { problem: undefined, lines: 0, notes: [/:1: the last line is torn/] })
+})
+
+t.test('a log whose first files are not here begins with what is', async (t) => {
+  const { files } = await makeFiles(t)
+  const [first = [], ...others] = files
+  t.equal(parse(others[0]?.[0]).event, 'continued')
+  t.match(await verifyLines(t, others), {
+    problem: undefined,
+    from: first.length + 1,
+    notes: [`begins with line ${first.length + 1}; what was before it is not here`],
+  })
+})
+
+t.test('where there is no line at all, that is what is said, whatever was asked', async (t) => {
+  const file = join(temporaryDirectory(t), 'audit.jsonl')
+  writeFileSync(file, '')
+  const problem = { file, line: 1, what: 'there is no line of an audit log' }
+  for (const options of [{}, { key: fingerprint(own.public) }, { atLeast: 5 }])
+    t.same(await verifyFiles([file], options), { ...NOTHING, fingerprint: undefined, problem })
 })

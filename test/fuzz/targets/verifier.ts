@@ -128,8 +128,8 @@ function firstChange(text: string): number {
 
 async function checkLog(text: string): Promise<void> {
   // Nobody has seen this log before: whatever is found, it is told in words that move no cursor.
-  must(!/[^\n\x20-\x7e’]/.test(renderVerified(await verifyLog(linesOf(text)))), 'what is said of it could move a cursor')
-  const { problem, to } = await verifyLog(linesOf(text), { key: known, atLeast: written.length })
+  must(!/[^\n\x20-\x7e’]/.test(renderVerified(await verifyLog('', linesOf(text)))), 'what is said of it could move a cursor')
+  const { problem, to } = await verifyLog('', linesOf(text), { key: known, atLeast: written.length })
   if (text.startsWith(original) || `${text}\n` === original) {
     // What was put behind it may be no line of a log; what it does not fit is the last of those that are.
     const isBehind = text.length > original.length && problem !== undefined && problem.line >= written.length
