@@ -1,32 +1,35 @@
 // Reads a query string into typed values, strictly: each key once, known to the operation, decoded exactly once.
 // Never repairs: an odd spelling is a refusal, so that the Engine cannot read the same bytes differently.
-import { parseContainerRef, type QueryValue } from './api-request.ts'
+import { type ApiRequest, type ContainerRef, parseContainerRef, type QueryValue } from './api-request.ts'
 import type { Filters, Operation, QueryType } from './catalogue.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
-export type Query = ReadonlyMap<string, QueryValue>
+/** A container that the query names is not a value that a policy lists: the scope judges it. */
+export type Asked = Pick<ApiRequest, 'query' | 'container'>
 
 const MAX_FILTER_VALUES = 64
 const MAX_TEXT = 1024
 
 /** `raw` is what stands after the `?`; an empty string is an empty query. */
-export function readQuery(raw: string, operation: Operation): Query | Refusal {
+export function readQuery(raw: string, operation: Operation): Asked | Refusal {
   const query = new Map<string, QueryValue>()
-  if (raw === '') return query
+  if (raw === '') return { query }
+  let container: ContainerRef | undefined
   for (const pair of raw.split('&')) {
     const equals = pair.indexOf('=')
     if (equals < 1) return no(`“${clip(pair)}” is not key=value`)
     const key = pair.slice(0, equals)
     const type = Object.hasOwn(operation.query, key) ? operation.query[key] : undefined
     if (type === undefined) return no(`${operation.id} takes ${keysOf(operation)}, not “${clip(key)}”`)
-    if (query.has(key)) return no(`“${key}” is given twice`)
+    if (query.has(key) || (type === 'container' && container !== undefined)) return no(`“${key}” is given twice`)
     const text = decode(pair.slice(equals + 1), type)
     if (text === undefined) return no(`the value of “${key}” is not plainly percent-encoded text`)
     const value = parseValue(type, text)
     if (typeof value === 'string') return no(`“${key}” ${value}`)
-    query.set(key, value)
+    if (value.type === 'container') container = value.value
+    else query.set(key, value)
   }
-  return query
+  return { query, ...(container === undefined ? {} : { container }) }
 }
 
 function no(reason: string): Refusal {
@@ -65,8 +68,10 @@ function hasControlCharacter(text: string): boolean {
   return false
 }
 
+type Named = { readonly type: 'container'; readonly value: ContainerRef }
+
 /** The typed value, or what is wrong with the text, as the end of a sentence. */
-function parseValue(type: QueryType, text: string): QueryValue | string {
+function parseValue(type: QueryType, text: string): QueryValue | Named | string {
   switch (type) {
     case 'boolean':
       if (text === 'true' || text === '1') return { type, value: true }
@@ -77,8 +82,10 @@ function parseValue(type: QueryType, text: string): QueryValue | string {
     case 'path':
       if (text.split('/').includes('..')) return 'takes a path without `..`'
       return text.length <= MAX_TEXT ? { type: 'text', value: text } : `takes at most ${MAX_TEXT} characters`
-    case 'container':
-      return parseContainerRef(text) === undefined ? 'takes the name or id of a container' : { type: 'text', value: text }
+    case 'container': {
+      const value = parseContainerRef(text)
+      return value === undefined ? 'takes the name or id of a container' : { type, value }
+    }
     case 'text':
       return text.length <= MAX_TEXT ? { type, value: text } : `takes at most ${MAX_TEXT} characters`
     default:

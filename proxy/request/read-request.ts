@@ -9,7 +9,7 @@ import {
   parseObjectName,
 } from './api-request.ts'
 import { API_MINOR_MAX, API_MINOR_MIN, CATALOGUE, type Operation } from './catalogue.ts'
-import { type Query, readQuery } from './read-query.ts'
+import { readQuery } from './read-query.ts'
 import { type Refusal, refuse } from './refusal.ts'
 
 /** A request's head as Node's parser hands it over. */
@@ -57,24 +57,16 @@ export function readRequest(head: RequestHead): ApiRequest | Refusal {
   const matched = matchOperation(head.method, versioned.segments)
   if ('verdict' in matched) return matched
 
-  const query = readQuery(rawQuery, matched.operation)
-  if ('verdict' in query) return query
+  const asked = readQuery(rawQuery, matched.operation)
+  if ('verdict' in asked) return asked
   const beyond = readBeyondHead(headers, matched.operation)
   if ('verdict' in beyond) return beyond
   return {
     ...matched,
     ...beyond,
-    ...takeContainer(query),
+    ...asked,
     ...(versioned.version === undefined ? {} : { version: versioned.version }),
   }
-}
-
-/** A container that the query names is not a value that a policy lists: the scope judges it. */
-function takeContainer(query: Query): Pick<ApiRequest, 'query' | 'container'> {
-  if (!query.has('container')) return { query }
-  const { container: named, ...others } = Object.fromEntries(query)
-  const container = named?.type === 'text' ? parseContainerRef(named.value) : undefined
-  return { query: new Map(Object.entries(others)), ...(container === undefined ? {} : { container }) }
 }
 
 const SINGLE_HEADERS = ['host', 'content-length', 'content-type', 'connection', 'transfer-encoding', 'upgrade']
@@ -87,7 +79,7 @@ type Headers = ReadonlyMap<string, readonly string[]>
 /** By their names in lower case. What is refused here would mean something to the Engine, or comes from a browser. */
 function readHeaders(rawHeaders: readonly string[]): Headers | Refusal {
   const seen = new Map<string, string[]>()
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? ''
     if (!TOKEN.test(name)) return refuse(400, 'request.header', 'the name of a header is none')
     if (seen.has(name) && SINGLE_HEADERS.includes(name)) return refuse(400, 'request.header', `the header ${name} is given twice`)
@@ -193,10 +185,8 @@ const isReference = (part: string) => part === '{image}' || part === '{plugin}'
 /** `reference`: which segment is one, below 0 where none is. */
 type Route = { readonly operation: Operation; readonly reference: number }
 
-/** By the first segment, which is no name in any. As in the Engine, `/images/search` is the search, not the image of that name. */
-const ROUTES: ReadonlyMap<string, readonly Route[]> = routesOf(
-  [...CATALOGUE].sort((a, b) => Number(a.path.some(isName)) - Number(b.path.some(isName))),
-)
+/** By the first segment, which is no name in any. No request fits two of the same method, whatever it names. */
+const ROUTES: ReadonlyMap<string, readonly Route[]> = routesOf(CATALOGUE)
 
 function routesOf(operations: readonly Operation[]): ReadonlyMap<string, readonly Route[]> {
   const routes = new Map<string, Route[]>()
@@ -212,7 +202,7 @@ function routesOf(operations: readonly Operation[]): ReadonlyMap<string, readonl
 function matchPath({ operation: { path }, reference }: Route, segments: readonly string[]): number | undefined {
   const extra = segments.length - path.length
   if (extra < 0 || (extra > 0 && reference < 0)) return undefined
-  const fits = path.every((part, i) => isName(part) || part === segments[i > reference && reference >= 0 ? i + extra : i])
+  const fits = path.every((part, i) => isName(part) || part === segments[i > reference ? i + extra : i])
   return fits ? extra : undefined
 }
 

@@ -36,6 +36,23 @@ t.test('the catalogue names each operation once, and each request is one operati
   }
 })
 
+t.test('and it is that one whatever the objects in its path are called', async (t) => {
+  const words = new Set(CATALOGUE.flatMap(({ path }) => path.filter((part) => !part.startsWith('{'))))
+  const others: string[] = []
+  for (const { id, method, path } of CATALOGUE) {
+    for (const word of words) {
+      if (word.startsWith('_')) continue
+      for (const reference of [word, `${word}/${word}`, `thing/${word}`]) {
+        const segments = path.map((part) => (/^\{(?:image|plugin)\}$/.test(part) ? reference : part.replace(/^\{.*\}$/, word)))
+        const target = `/${segments.join('/')}`
+        const request = readRequest({ method, target, rawHeaders: [] })
+        if ('verdict' in request || request.operation.id !== id) others.push(`${method} ${target}`)
+      }
+    }
+  }
+  t.same(others, [])
+})
+
 for (const policy of policies) {
   t.test(`${policy.file} allows, of all operations with all methods, exactly those that it names`, async (t) => {
     const allowed = new Set<string>()

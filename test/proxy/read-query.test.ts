@@ -35,7 +35,6 @@ const accepted: readonly (readonly [operation: string, raw: string, value: Recor
   ['ContainerArchive', `path=/${'x'.repeat(1023)}`, { path: `/${'x'.repeat(1023)}` }],
   ['ContainerArchive', 'path=/a..b/...', { path: '/a..b/...' }],
   ['ContainerRestart', 'signal=%C2%A0', { signal: '\u00a0' }],
-  ['ImageCommit', 'container=web', { container: 'web' }],
   ['ContainerList', filters({ label: SIXTY_FOUR }), { filters: { label: SIXTY_FOUR } }],
   // As docker-autoheal has curl send it: JSON, unencoded.
   [
@@ -54,12 +53,13 @@ const accepted: readonly (readonly [operation: string, raw: string, value: Recor
 
 t.test('a query is read into values of the types that the operation says', async (t) => {
   for (const [operation, raw, value] of accepted) {
-    const query = read(operation, raw)
-    if ('verdict' in query) {
-      t.fail(`${raw} is refused: ${query.reason}`)
+    const asked = read(operation, raw)
+    if ('verdict' in asked) {
+      t.fail(`${raw} is refused: ${asked.reason}`)
       continue
     }
-    const plain = [...query].map(([key, given]) => [
+    t.notOk('container' in asked, `${raw}: names no container`)
+    const plain = [...asked.query].map(([key, given]) => [
       key,
       given.type === 'filters' ? Object.fromEntries(given.value) : given.value,
     ])
@@ -67,10 +67,17 @@ t.test('a query is read into values of the types that the operation says', async
   }
 })
 
+t.test('a container that is named is none of the values', async (t) => {
+  t.strictSame(read('ImageCommit', 'container=web'), { query: new Map(), container: 'web' })
+  const query = new Map([['repo', { type: 'text', value: 'a' }]])
+  t.strictSame(read('ImageCommit', 'container=web&repo=a'), { query, container: 'web' })
+})
+
 const refused: readonly (readonly [operation: string, raw: string, why: RegExp])[] = [
   // keys
   ['ContainerList', 'all=1&all=1', /“all” is given twice/],
   ['ContainerRestart', 't=1&t=2', /“t” is given twice/],
+  ['ImageCommit', 'container=web&container=db', /“container” is given twice/],
   ['ContainerList', 'limit=1', /takes all, size, filters, not “limit”/],
   ['ContainerList', 'before=web', /not “before”/],
   ['ContainerList', 'since=web', /not “since”/],

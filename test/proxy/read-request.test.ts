@@ -1,6 +1,7 @@
 // What is read as which operation, and what is refused by which rule: the table of accepted and refused requests.
 // Nothing here touches a socket; what reaches the Engine is in the attack tests.
 import t from 'tap'
+import type { ApiRequest } from '../../proxy/request/api-request.ts'
 import { type RequestHead, readRequest } from '../../proxy/request/read-request.ts'
 
 const ID = 'a'.repeat(64)
@@ -26,6 +27,7 @@ const accepted: readonly (readonly [line: string, operation: string, container?:
   ['POST /v1.40/containers/restart/restart', 'ContainerRestart', 'restart', '1.40'],
   [`GET /containers/${'a'.repeat(255)}/json`, 'ContainerInspect', 'a'.repeat(255)],
   ['GET /_ping?', 'SystemPing'],
+  [`GET /images/${'a'.repeat(255)}/${'b'.repeat(255)}/${'c'.repeat(255)}/${'d'.repeat(243)}/json`, 'ImageInspect'],
   ['HEAD /_ping', 'SystemPingHead'],
   ['GET /v1.56/info', 'SystemInfo', undefined, '1.56'],
   // each by its own name, however harmless the method looks
@@ -55,6 +57,8 @@ t.test('a request of the catalogue is read as its operation, container and versi
     t.equal(request.container, container, `${line}: its container`)
     t.equal(request.version, version, `${line}: its version`)
     t.equal(request.query.size, 0, `${line}: no query`)
+    const said = [...(container === undefined ? [] : ['container']), ...(version === undefined ? [] : ['version'])]
+    t.same(Object.keys(request).sort(), ['headers', 'names', 'operation', 'query', 'upgrade', ...said].sort(), `${line}: no more`)
   }
 })
 
@@ -144,6 +148,7 @@ const refusedLines: readonly (readonly [line: string, rule: string, status: numb
   ['GET ', 'request.target', 400],
   ['GET ?all=1', 'request.target', 400],
   [`GET /${'a/'.repeat(600)}a`, 'request.target', 400],
+  [`GET /images/${'a'.repeat(255)}/${'b'.repeat(255)}/${'c'.repeat(255)}/${'d'.repeat(244)}/json`, 'request.target', 400],
   // request targets in another form
   ['GET http://docker/containers/json', 'request.target', 400],
   ['GET unix:///containers/json', 'request.target', 400],
@@ -163,7 +168,9 @@ const refusedLines: readonly (readonly [line: string, rule: string, status: numb
   ['GET /v9.99/containers/json', 'request.version', 400],
   ['GET /v1.45.0/containers/json', 'request.version', 400],
   ['GET /v1.4e1/containers/json', 'request.version', 400],
+  ['GET /v9v1.45/containers/json', 'request.version', 400],
   ['GET /V1.45/containers/json', 'operation.unknown', 403],
+  ['GET /av1.45/containers/json', 'operation.unknown', 403],
   ['GET /v1.45', 'operation.unknown', 403],
   ['GET /v1.45/v1.45/containers/json', 'operation.unknown', 403],
 ]
@@ -172,6 +179,19 @@ t.test('any other request line is refused, and the rule says why', async (t) => 
   for (const [line, rule, status] of refusedLines) {
     t.match(readRequest(head(line)), { verdict: 'deny', rule, status }, JSON.stringify(line.slice(0, 60)))
   }
+})
+
+t.test('what no operation is says which operations there are on its path', async (t) => {
+  const unknown = 'the request is no operation of the Engine API that a policy can name'
+  const archive = 'GET is ContainerArchive, HEAD is ContainerArchiveInfo, PUT is PutContainerArchive'
+  for (const [line, hint] of [
+    ['GET /x', ''],
+    ['GET /v1.45', ''],
+    ['GET /containers/web/elsewhere', ''],
+    ['POST /containers/web/archive', `; on this path ${archive}`],
+    ['DELETE /containers/json/json', '; on this path GET is ContainerInspect'],
+  ] as const)
+    t.strictSame(readRequest(head(line)), { verdict: 'deny', status: 403, rule: 'operation.unknown', reason: unknown + hint })
 })
 
 const refusedHeaders: readonly (readonly [what: string, rawHeaders: readonly string[], rule: string, status: number])[] = [
@@ -188,6 +208,8 @@ const refusedHeaders: readonly (readonly [what: string, rawHeaders: readonly str
   ['two Host', ['Host', 'a', 'host', 'b'], 'request.header', 400],
   ['two Connection', ['Connection', 'close', 'CONNECTION', 'close'], 'request.header', 400],
   ['two Content-Length', ['Content-Length', '0', 'content-length', '0'], 'request.header', 400],
+  ['two Transfer-Encoding', ['Transfer-Encoding', 'chunked', 'transfer-encoding', 'chunked'], 'request.header', 400],
+  ['two Upgrade', ['Upgrade', 'tcp', 'upgrade', 'tcp'], 'request.header', 400],
   ['two Content-Type', ['Content-Type', 'a/b', 'content-type', 'a/b'], 'request.header', 400],
   ['Connection that names a header', ['Connection', 'close, authorization'], 'request.header', 400],
   ['Connection: upgrade alone', ['Connection', 'upgrade'], 'request.header', 400],
@@ -221,5 +243,95 @@ t.test('harmless headers are taken and leave no trace', async (t) => {
     'Connection',
     'Close',
   ]
-  t.same(readRequest(head('GET /containers/json', rawHeaders)), readRequest(head('GET /containers/json', [])))
+  const plain = readRequest(head('GET /containers/json', []))
+  t.strictSame(readRequest(head('GET /containers/json', rawHeaders)), plain)
+  for (const connection of ['keep-alive', 'Keep-Alive', ' close '])
+    t.strictSame(readRequest(head('GET /containers/json', ['Connection', connection])), plain, connection)
+})
+
+type Beyond = Pick<ApiRequest, 'headers' | 'upgrade' | 'announced'>
+const nothing = { headers: new Map(), upgrade: false }
+const JSON_BODY = ['Content-Type', 'application/json'] as const
+const TO_TCP = ['Connection', 'Upgrade', 'Upgrade', 'tcp'] as const
+const no = (rule: string, reason: string) => ({ verdict: 'deny', status: rule === 'request.upgrade' ? 403 : 400, rule, reason })
+const taken = (name: string, ...values: readonly string[]) => ({ ...nothing, headers: new Map([[name, values]]) })
+const unprintable = no('request.header', 'ImagePush takes only printable ASCII in its headers')
+const noType = no('request.body', 'ContainerCreate takes a body of content-type application/json')
+
+/** A body, an upgrade and headers of the operation's own: what is taken of them, or why nothing is. */
+const beyondTheLine: readonly (readonly [line: string, rawHeaders: readonly string[], is: Beyond | ReturnType<typeof no>])[] = [
+  ['POST /containers/create', [], nothing],
+  ['POST /containers/create', ['Content-Length', '0'], nothing],
+  ['POST /containers/create', [...JSON_BODY, 'Content-Length', '12'], { ...nothing, announced: { bytes: 12 } }],
+  ['POST /containers/create', [...JSON_BODY, 'Transfer-Encoding', 'chunked'], { ...nothing, announced: {} }],
+  [
+    'POST /containers/create',
+    ['Content-Type', 'Application/JSON ; charset=utf-8', 'Content-Length', '2'],
+    { ...nothing, announced: { bytes: 2 } },
+  ],
+  ['POST /containers/create', ['Content-Length', '2'], noType],
+  ['POST /containers/create', ['Content-Type', 'text/plain', 'Content-Length', '2'], noType],
+  ['POST /containers/create', ['Content-Type', 'application/jsonp', 'Transfer-Encoding', 'chunked'], noType],
+  ['POST /networks/front/connect', [...JSON_BODY, 'Content-Length', '2'], { ...nothing, announced: { bytes: 2 } }],
+  ['POST /build', ['Content-Length', '512'], { ...nothing, announced: { bytes: 512 } }],
+  ['POST /build', ['Content-Type', 'application/x-tar', 'Transfer-Encoding', 'chunked'], { ...nothing, announced: {} }],
+  [
+    'POST /containers/web/restart',
+    [...JSON_BODY, 'Content-Length', '2'],
+    no('request.body', 'the request has a body, and ContainerRestart takes none'),
+  ],
+  ['POST /containers/web/attach', [], nothing],
+  ['POST /containers/web/attach', TO_TCP, { ...nothing, upgrade: true }],
+  ['POST /session', ['Connection', 'Upgrade', 'Upgrade', 'h2c'], { ...nothing, upgrade: true }],
+  ['POST /session', TO_TCP, no('request.upgrade', 'Session upgrades only to h2c')],
+  [
+    'POST /containers/web/attach',
+    ['Connection', 'Upgrade', 'Upgrade', 'h2c'],
+    no('request.upgrade', 'ContainerAttach upgrades only to tcp'),
+  ],
+  ['POST /containers/web/attach', ['Upgrade', 'tcp'], no('request.upgrade', 'ContainerAttach upgrades only to tcp')],
+  [
+    'POST /containers/web/attach',
+    ['Connection', 'close', 'Upgrade', 'tcp'],
+    no('request.upgrade', 'ContainerAttach upgrades only to tcp'),
+  ],
+  ['GET /containers/json', TO_TCP, no('request.upgrade', 'ContainerList does not upgrade its connection')],
+  [
+    'POST /exec/abc/start',
+    [...TO_TCP, ...JSON_BODY, 'Content-Length', '2'],
+    { ...nothing, upgrade: true, announced: { bytes: 2 } },
+  ],
+  [
+    'POST /exec/abc/start',
+    [...TO_TCP, ...JSON_BODY, 'Transfer-Encoding', 'chunked'],
+    no('request.body', 'a body in chunks cannot stand before an upgrade'),
+  ],
+  ['POST /exec/abc/start', [...JSON_BODY, 'Transfer-Encoding', 'chunked'], { ...nothing, announced: {} }],
+  ['POST /images/web/push', ['X-Registry-Auth', 'e30='], taken('x-registry-auth', 'e30=')],
+  ['POST /images/web/push', ['X-Registry-Auth', ' ~'], taken('x-registry-auth', ' ~')],
+  ['POST /images/web/push', ['X-Registry-Auth', ''], taken('x-registry-auth', '')],
+  ['POST /images/web/push', ['X-Registry-Auth', 'a', 'x-registry-auth', 'b'], taken('x-registry-auth', 'a', 'b')],
+  ['POST /images/web/push', ['X-Registry-Config', 'e30='], nothing],
+  ['POST /images/web/push', ['X-Registry-Auth', 'a\tb'], unprintable],
+  ['POST /images/web/push', ['X-Registry-Auth', '\u00e9a'], unprintable],
+  ['POST /images/web/push', ['X-Registry-Auth', 'a\x7f'], unprintable],
+  ['POST /images/web/push', ['X-Registry-Auth', 'a', 'X-Registry-Auth', '\n'], unprintable],
+]
+
+t.test('a body, an upgrade and further headers are taken from whom the operation takes them, and refused else', async (t) => {
+  for (const [line, rawHeaders, is] of beyondTheLine) {
+    const request = readRequest(head(line, rawHeaders))
+    if ('verdict' in request) {
+      t.strictSame(request, is, `${line}: ${rawHeaders.join(' ')}`)
+      continue
+    }
+    const { headers, upgrade, announced } = request
+    t.strictSame({ headers, upgrade, ...(announced ? { announced } : {}) }, is, `${line}: ${rawHeaders.join(' ')}`)
+  }
+})
+
+t.test('a container that a query names is the container of the request', async (t) => {
+  const request = readRequest(head('POST /commit?container=web&repo=a'))
+  if ('verdict' in request) throw new Error(request.reason)
+  t.strictSame([request.container, [...request.query.keys()]], ['web', ['repo']])
 })
