@@ -11,7 +11,7 @@ t.test('the hash of a line is that of its bytes', async (t) => {
 t.test('a key is 43 characters of base64url, and nothing else', async (t) => {
   const { public: key, secret } = makeSealKey()
   t.same([isSealKey(key), isSealKey(secret)], [true, true])
-  for (const value of [`${key}A`, ` ${key}`, key.slice(1), `${key.slice(1)}+`, '', undefined, 43])
+  for (const value of [[key], `${key}A`, ` ${key}`, key.slice(1), `${key.slice(1)}+`, '', undefined, 43])
     t.equal(isSealKey(value), false)
 })
 

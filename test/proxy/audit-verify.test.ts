@@ -149,6 +149,7 @@ const madeUp: readonly (readonly [what: string, lines: readonly string[], line: 
     1,
     'the first line does not begin a log',
   ],
+  ['a beginning with what is no key', makeLines([{ event: 'log', key: 'x' }]), 1, 'no proxy writes such a line'],
   ['a seal by what is no key', whole([{ event: 'seal', key: 'x', next: next.public, sig: '' }]), 3, 'this seal is none'],
   ['a seal by nobody', whole([{ event: 'seal', next: next.public, sig: '' }]), 3, 'this seal is none'],
   ['a seal that names no key', whole([{ event: 'seal', by: own, next: 'x' }]), 3, 'this seal is none'],

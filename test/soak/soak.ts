@@ -25,13 +25,19 @@ const TELL_EVERY_MS = 30_000
 const PEACE_MS = 900_000
 /** From one fault to the next, about: a healer that was started anew has all to look at before it heals. */
 const FAULT_EVERY_MS = { atLeast: 3000, atMost: 20_000, inAll: 40 }
-/** Of one container within ten minutes: past restarts weigh so long, and at five it would rightly be given up on. */
+/** Of one container, until it is reset: past restarts weigh until ten healthy minutes have passed, and at five it would rightly be given up on. */
 const MOST_ILLNESSES = 3
-const WEIGHS_MS = 600_000
 /** Small files, so that they take turns; and restarts enough for all. */
 const AUDIT = { kilobytes: 64, files: 8 }
 const BUDGET = '{ container: 5 per 1m, client: 30 per 1m }'
-const SETTINGS = { CHECK_INTERVAL: '5', RETRY_INTERVAL: '1', FAILURE_THRESHOLD: '3', REQUEST_TIMEOUT: '5', START_PERIOD: '30' }
+const SETTINGS = {
+  CHECK_INTERVAL: '5',
+  RETRY_INTERVAL: '1',
+  FAILURE_THRESHOLD: '3',
+  REQUEST_TIMEOUT: '5',
+  START_PERIOD: '30',
+  HEALER_TOKEN: 'of-the-operator-of-the-soak',
+}
 
 export async function soak(options: SoakOptions): Promise<readonly Verdict[]> {
   const { minutes, seed, healthy, failing, say, signal } = options
@@ -49,7 +55,8 @@ export async function soak(options: SoakOptions): Promise<readonly Verdict[]> {
     await until(() => notes.seenWell().size === stage.apps.length, PEACE_MS, signal)
     say(`all are well`)
     const isIll = ({ name }: App) => name.startsWith('ill')
-    const patients = createPatients(stage.apps.filter(isIll), notes, random)
+    const reset = ({ name }: App) => resetBy(stage.healerUrl, name)
+    const patients = createPatients(stage.apps.filter(isIll), notes, reset, random)
     const over = endsWith(signal, minutes * 60_000)
     const faults = faultsOf(
       stage,
@@ -73,7 +80,7 @@ export async function soak(options: SoakOptions): Promise<readonly Verdict[]> {
     const falling = async () => {
       // The last seconds are enough to be healed in.
       for (const everyMs = Math.min(5000, (minutes * 60_000) / (2 * failing)); !over.aborted; await rest(everyMs, over))
-        patients.makeOneIll()
+        await patients.makeOneIll()
     }
     const telling = async () => {
       for (let left = TELL_EVERY_MS; !over.aborted; left -= SAMPLE_EVERY_MS) {
@@ -149,32 +156,44 @@ function takeNotes(stage: Stage) {
   }
 }
 
-/** Those that fail: one again only once it was told of that it is well, and not so often that it would rightly be given up on. */
-function createPatients(apps: readonly App[], notes: Notes, { pick }: Random) {
-  const times = new Map<string, number[]>(apps.map(({ name }) => [name, []]))
-  const timesOf = ({ name }: App) => times.get(name) ?? []
-  const isWell = (app: App) => app.isWell() && notes.recoveries(app.name) >= timesOf(app).length
-  const weighing = (app: App) => timesOf(app).filter((atMs) => atMs > performance.now() - WEIGHS_MS).length
+/** Those that fail: one again only once it was told of that it is well, and, before it would rightly be given up on, reset. */
+function createPatients(apps: readonly App[], notes: Notes, reset: (app: App) => Promise<boolean>, { pick }: Random) {
+  const counts = new Map(apps.map(({ name }) => [name, { all: 0, weighing: 0 }]))
+  const countOf = ({ name }: App) => counts.get(name) ?? { all: 0, weighing: 0 }
+  const isWell = (app: App) => app.isWell() && notes.recoveries(app.name) >= countOf(app).all
   return {
-    makeOneIll() {
-      const able = apps.filter((app) => isWell(app) && weighing(app) < MOST_ILLNESSES)
-      const fewest = Math.min(...able.map((app) => timesOf(app).length))
-      const app = pick(able.filter((each) => timesOf(each).length === fewest))
+    async makeOneIll() {
+      const able = apps.filter(isWell)
+      const fewest = Math.min(...able.map((app) => countOf(app).all))
+      const app = pick(able.filter((each) => countOf(each).all === fewest))
       if (!app) return
-      timesOf(app).push(performance.now())
+      const { all, weighing } = countOf(app)
+      const mustBeReset = weighing >= MOST_ILLNESSES
+      if (mustBeReset && !(await reset(app))) return
+      counts.set(app.name, { all: all + 1, weighing: mustBeReset ? 1 : weighing + 1 })
       if (pick([true, true, false])) app.fail()
       else app.hang()
     },
     areWell: () => apps.every(isWell),
     words() {
-      const made = apps.reduce((sum, app) => sum + timesOf(app).length, 0)
+      const made = apps.reduce((sum, app) => sum + countOf(app).all, 0)
       return `${made} failures, ${apps.filter((app) => !isWell(app)).length} not healed yet`
     },
     noted: () => ({
-      illnesses: new Map([...times].map(([name, { length }]) => [name, length])),
+      illnesses: new Map([...counts].map(([name, { all }]) => [name, all])),
       notHealed: apps.filter((app) => !app.isWell()).map(({ name }) => name),
     }),
   }
+}
+
+/** As its operator would, by hand; false where the healer is not there at the moment. */
+async function resetBy(healerUrl: string, name: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${SETTINGS.HEALER_TOKEN}` }
+  const request = { method: 'POST', headers, signal: AbortSignal.timeout(5000) }
+  return fetch(`${healerUrl}/api/containers/${name}/reset`, request).then(
+    ({ ok }) => ok,
+    () => false,
+  )
 }
 
 async function until(holds: () => boolean, withinMs: number, signal: AbortSignal): Promise<void> {
