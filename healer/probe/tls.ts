@@ -1,6 +1,7 @@
 // What a probe over TLS trusts. A file of authorities is read anew for each probe, so that it can be replaced.
 import { X509Certificate } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import type { Scheme } from '../settings/probe-settings.ts'
 
 export type TlsSettings = {
@@ -17,6 +18,7 @@ export type TlsOptions = {
   readonly ca?: string
 }
 
+/** So much is too much. */
 const MAX_CA_BYTES = 1024 * 1024
 
 /** The options to connect with; or, in words, what is wrong on the healer's side. */
@@ -34,9 +36,14 @@ export async function loadTls({ scheme, hostname, caFile, tlsVerify }: TlsSettin
 }
 
 async function readCertificates(file: string): Promise<string | undefined> {
-  const { size } = await stat(file).then((found) => (found.isFile() ? found : { size: Number.POSITIVE_INFINITY }))
-  if (size > MAX_CA_BYTES) return undefined
-  const text = await readFile(file, 'utf8')
+  const found = await stat(file)
+  if (!found.isFile()) return undefined
+  // Whatever size it says that it has: files of /proc say 0, and some have no end.
+  const pieces: Buffer[] = []
+  for await (const piece of createReadStream(file, { end: MAX_CA_BYTES - 1 })) pieces.push(piece)
+  const bytes = Buffer.concat(pieces)
+  if (bytes.length === MAX_CA_BYTES) return undefined
+  const text = bytes.toString()
   // Node takes whatever is given for a list of authorities and trusts nobody.
   const isCertificate = text.includes('-----BEGIN CERTIFICATE-----') && canParse(text)
   return isCertificate ? text : undefined

@@ -1,5 +1,5 @@
 // The HTTP probe against real servers: three results, each with a reason in words.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
 import { join } from 'node:path'
 import t from 'tap'
@@ -148,6 +148,9 @@ await t.test('of a long body the beginning is searched', async (t) => {
   t.same(await probe(app.port, { contains: 'end' }), { result: 'failure', reason })
 })
 
+/** Half a terabyte, one word for each page of memory that there might be. */
+const ENDLESS = process.platform === 'linux' ? '/proc/self/pagemap' : '/dev/zero'
+
 await t.test('over TLS', async (t) => {
   const serve = (certificate: ReturnType<typeof readCertificate>) =>
     listen(
@@ -159,6 +162,8 @@ await t.test('over TLS', async (t) => {
   const plain = await startServer(t)
   const junk = join(temporaryDirectory(t), 'junk.pem')
   writeFileSync(junk, '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n')
+  const large = join(temporaryDirectory(t), 'large.pem')
+  writeFileSync(large, readFileSync(CA_FILE, 'utf8') + '\n'.repeat(1024 * 1024))
   const own = { scheme: 'https', hostname: 'web.test', caFile: CA_FILE } as const
   for (const [what, at, change, result, reason] of [
     ['an authority of one’s own', port, own, 'success', 'answered 200'],
@@ -206,6 +211,20 @@ await t.test('over TLS', async (t) => {
       { caFile: '/dev/zero' },
       'unknown',
       'healer.ca_file is “/dev/zero”, which holds no certificate',
+    ],
+    [
+      'a file that has no end, and says that it is empty',
+      port,
+      { caFile: ENDLESS },
+      'unknown',
+      `healer.ca_file is “${ENDLESS}”, which holds no certificate`,
+    ],
+    [
+      'a file that is too large, whatever it holds',
+      port,
+      { caFile: large },
+      'unknown',
+      `healer.ca_file is “${large}”, which holds no certificate`,
     ],
   ] as const)
     await t.test(what, async (t) => {

@@ -335,3 +335,8 @@ t.test('a container that a query names is the container of the request', async (
   if ('verdict' in request) throw new Error(request.reason)
   t.strictSame([request.container, [...request.query.keys()]], ['web', ['repo']])
 })
+
+t.test('of a request whose query is refused nothing is left but why', async (t) => {
+  const reason = 'query: ContainerList takes all, size, filters, not “limit”'
+  t.strictSame(readRequest(head('GET /containers/json?limit=1')), { verdict: 'deny', status: 400, rule: 'request.query', reason })
+})
