@@ -24,7 +24,7 @@ import { LABELS, type LabelRow, readLabels } from '../healer/settings/labels.ts'
 import { inWords } from '../healer/settings/value.ts'
 import { AUDIT_EVENTS, auditLineSchema } from '../proxy/audit/audit-line.ts'
 import { readRecords } from '../proxy/audit/read-records.ts'
-import { KINDS_PER_HOUR } from '../proxy/audit/repeats.ts'
+import { BYTES_PER_HOUR } from '../proxy/audit/repeats.ts'
 import { createReport, renderReport } from '../proxy/audit/report.ts'
 import { checkPolicy, renderChecked } from '../proxy/check/check.ts'
 import { WARNINGS } from '../proxy/check/warnings.ts'
@@ -139,7 +139,8 @@ await t.test('the events and the fields of the audit log', async (t) => {
   for (const word of inWords) t.match(page, `\`${word}\``)
   const fields = new Set(auditLineSchema.options.flatMap((line) => Object.keys(line.shape)))
   for (const field of documented) t.ok(fields.has(field), `${field} is a field`)
-  t.match(page, `${KINDS_PER_HOUR.refused} different refused requests of a client, and ${KINDS_PER_HOUR.passed}`)
+  const mebibytes = (bytes: number) => `${bytes / 1024 ** 2} MiB`
+  t.match(page, `${mebibytes(BYTES_PER_HOUR.refused)} of refused requests of a client, and ${mebibytes(BYTES_PER_HOUR.passed)}`)
 })
 
 await t.test('the commands about audit files, and the flags of suggest and audit report', async (t) => {

@@ -142,10 +142,19 @@ export type Outcome = Pick<Extract<AuditEvent, { event: 'outcome' }>, keyof type
 
 /** One line without its newline: ASCII only, so that nothing in it can move a cursor or begin another line. */
 export function renderAuditLine(stamp: Stamp, event: AuditEvent): string {
-  return boundedJson({ ...stamp, ...event }).replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return toAscii(boundedJson({ ...stamp, ...event }))
+}
+
+function toAscii(json: string): string {
+  return json.replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Of a line: what it begins with, and what is told of several together. */
+const MOST_OF_STAMP = 256
+
+/** How long the line of `decision` is at most, bytes. */
+export function lengthOfLine(decision: DecisionEvent): number {
+  return toAscii(boundedJson(decision)).length + MOST_OF_STAMP
 }
 
 /** `decision` with what a client could choose bounded, as its line has it. */

@@ -1,6 +1,6 @@
 // Coalescing: of like reads and refusals the first has a line of its own, and those that follow are counted and told of in one line.
 // So whoever asks the same over and over, or a new thing each time, cannot fill the disk. Pure but for what it counts.
-import { boundDecision, boundedJson, type DecisionEvent } from './audit-line.ts'
+import { boundDecision, boundedJson, type DecisionEvent, lengthOfLine } from './audit-line.ts'
 
 export type Repeats = {
   /** The line to write for `decision` now; `undefined` where it was counted instead. */
@@ -14,8 +14,8 @@ export type Repeats = {
 /** How long requests are counted before they are told of: at first, at most, and how much longer each time. */
 const WINDOW_MS = { first: 60_000, last: 3_600_000, growth: 4 }
 
-/** So many different requests of a client's have lines of their own in each hour; others are told together, by operation and rule. */
-export const KINDS_PER_HOUR = { passed: 1024, refused: 256 }
+/** So much is told of a client's requests one by one in each hour; what is beyond is told together, by operation and rule. */
+export const BYTES_PER_HOUR = { passed: 3 * 1024 ** 2, refused: 1024 ** 2 }
 const HOUR_MS = 3_600_000
 
 type Kind = {
@@ -34,7 +34,7 @@ const MAX_KINDS = 8192
 /** `now` is in milliseconds since 1970, and may jump. */
 export function createRepeats(now: () => number): Repeats {
   const kinds = new Map<string, Kind>()
-  const isAllowed = createAllowance(now)
+  const allowance = createAllowance(now)
 
   const begin = (like: DecisionEvent): Kind => {
     const windowMs = WINDOW_MS.first
@@ -49,31 +49,38 @@ export function createRepeats(now: () => number): Repeats {
     kind.bytes += bytes
     kind.ms = Math.max(kind.ms, ms)
   }
-  const variousLike = (decision: DecisionEvent): Kind => {
+  const addToVarious = (decision: DecisionEvent): void => {
     const various = variousOf(decision)
-    return kinds.get(keyOf(various)) ?? begin(various)
+    add(kinds.get(keyOf(various)) ?? begin(various), decision)
   }
   return {
     take(decision) {
       const kind = kinds.get(keyOf(decision))
-      if (!kind && kinds.size < MAX_KINDS && isAllowed(decision)) return begin(decision).like
-      add(kind ?? variousLike(decision), decision)
+      if (!kind && kinds.size < MAX_KINDS && allowance.take(decision)) return begin(decision).like
+      if (kind) add(kind, decision)
+      else addToVarious(decision)
       return undefined
     },
     due(all = false) {
       const told: DecisionEvent[] = []
-      for (const [key, kind] of kinds) {
-        // Or the clock was set back.
-        const isDue = now() >= kind.dueMs || kind.dueMs - now() > kind.windowMs
-        if (!all && !isDue) continue
-        if (kind.count === 0) kinds.delete(key)
-        else told.push(lineOf(kind))
-        kind.windowMs = Math.min(kind.windowMs * WINDOW_MS.growth, WINDOW_MS.last)
-        Object.assign(kind, { count: 0, bytes: 0, ms: 0, dueMs: now() + kind.windowMs })
+      // Those that are told together come last: there may be more of them by then.
+      for (const isVarious of [false, true]) {
+        for (const [key, kind] of kinds) {
+          if ((kind.like.various === true) !== isVarious) continue
+          // Or the clock was set back.
+          const isDue = now() >= kind.dueMs || kind.dueMs - now() > kind.windowMs
+          if (!all && !isDue) continue
+          if (kind.count === 0) kinds.delete(key)
+          else if (isVarious || allowance.take(kind.like)) told.push(lineOf(kind))
+          else addToVarious(lineOf(kind))
+          kind.windowMs = Math.min(kind.windowMs * WINDOW_MS.growth, WINDOW_MS.last)
+          Object.assign(kind, { count: 0, bytes: 0, ms: 0, dueMs: now() + kind.windowMs })
+        }
       }
       return told
     },
     putBack(decision) {
+      allowance.giveBack(decision)
       const kind = kinds.get(keyOf(decision)) ?? begin(decision)
       add(kind, decision)
       kind.dueMs = now()
@@ -81,18 +88,26 @@ export function createRepeats(now: () => number): Repeats {
   }
 }
 
-/** Whether a client may have one more kind of request told apart in this hour. */
-function createAllowance(now: () => number): (decision: DecisionEvent) => boolean {
+/** What of a client's requests may still be told one by one in this hour. */
+function createAllowance(now: () => number) {
   let hour = 0
   const used = new Map<string, number>()
-  return ({ client, verdict }) => {
+  const spend = ({ client, verdict }: DecisionEvent, bytes: number): boolean => {
     const nowHour = Math.floor(now() / HOUR_MS)
     if (nowHour !== hour) used.clear()
     hour = nowHour
     const whose = `${client} ${verdict}`
-    const before = used.get(whose) ?? 0
-    used.set(whose, before + 1)
-    return before < (verdict === 'deny' ? KINDS_PER_HOUR.refused : KINDS_PER_HOUR.passed)
+    const after = (used.get(whose) ?? 0) + bytes
+    const isWithin = after <= (verdict === 'deny' ? BYTES_PER_HOUR.refused : BYTES_PER_HOUR.passed)
+    if (isWithin) used.set(whose, Math.max(0, after))
+    return isWithin
+  }
+  return {
+    /** False where there is no more room for it. */
+    take: (decision: DecisionEvent) => spend(decision, lengthOfLine(decision)),
+    giveBack(decision: DecisionEvent) {
+      if (!decision.various) spend(decision, -lengthOfLine(decision))
+    },
   }
 }
 
