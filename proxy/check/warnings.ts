@@ -13,6 +13,7 @@ export const WARNINGS = [
   'show-widened',
   'whole-host',
   'no-budget',
+  'long-budget',
   'no-when',
   'deletes',
   'any-signal',
@@ -68,6 +69,10 @@ function warnOfRule(operation: Operation, rule: Rule): readonly Found[] {
     const message = `${id} has no budget: the client can do it without end, and each time writes two lines into the audit log, which so fills the disk.`
     found.push({ name: 'no-budget', at, message })
   }
+  if (Object.values(rule.budget ?? {}).some(({ windowMs }) => windowMs > DAY_MS)) {
+    const message = `The budget of ${id} looks back further than a day, and the audit log, where it is counted, need not after a restart of the proxy: keep more of that, by --audit-max-files.`
+    found.push({ name: 'long-budget', at: [...at, 'budget'], message })
+  }
   if (bringsBack(operation, rule)) {
     const mend = id === 'ContainerRestart' ? '`when: { state: [running] }` prevents that' : 'name the states if that is meant'
     const message = `${id} without a state under \`when\` brings back a container that an operator stopped; ${mend}.`
@@ -78,6 +83,9 @@ function warnOfRule(operation: Operation, rule: Rule): readonly Found[] {
   }
   return [...found, ...warnOfShow(operation, rule), ...warnOfQuery(operation, rule)]
 }
+
+/** So far the audit log reaches back as it is kept, whoever floods it: docs/audit.md. */
+const DAY_MS = 86_400_000
 
 /** A condition that names its states was thought about. */
 function bringsBack({ id }: Operation, { when }: Rule): boolean {

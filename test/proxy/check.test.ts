@@ -90,6 +90,12 @@ t.test('every field that is warned of is one that the answer has', async (t) => 
 /** The first line of `allow` is line 6. */
 const wide: readonly (readonly [what: string, allow: readonly string[], warned: readonly string[]])[] = [
   ['no budget', [`ContainerStop: { ${RUNNING} }`], ['6 no-budget']],
+  [
+    'a budget of more than a day',
+    [`ContainerStop: { ${RUNNING}, budget: { client: 9 per 1d, container: 5 per 25h } }`],
+    ['6 long-budget'],
+  ],
+  ['a budget of a day', [`ContainerStop: { ${RUNNING}, budget: { client: 9 per 1d } }`], []],
   ['a budget of any kind bounds it', [`ContainerStop: { ${QUIET} }`], []],
   ['a restart without when', [`ContainerRestart: { ${QUIET} }`], ['6 no-when']],
   ['a when that says nothing of the state', ['ContainerRestart:', `  ${QUIET}`, '  when: { project: shop }'], ['8 no-when']],
