@@ -1,5 +1,6 @@
 // What is shipped of others' code: each package is on the page that says why, has a licence that is allowed and a hash, and needs nothing run to be
 // installed; and no program holds what it is not to hold.
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -26,7 +27,7 @@ const PROGRAMS = ['proxy', 'healer', 'sample-app'] as const
 
 /** Those that ask for nothing but to be named, and their text kept with the code. */
 const ALLOWED_LICENCES = ['Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', '0BSD', 'Unlicense']
-/** Never run, as nothing is: everybody installs with --ignore-scripts. Optional, or replaced by nothing in the programs. */
+/** Never run, as nothing is: .npmrc says so to everybody. Optional, or replaced by nothing in the programs. */
 const WITH_INSTALL_SCRIPTS = ['cpu-features', 'protobufjs', 'ssh2']
 
 const licenceOf = ({ license, licenses }: Manifest) => license ?? licenses?.map(({ type }) => type).join(' OR ')
@@ -81,6 +82,15 @@ await t.test('nothing that is installed needs a script run, and those who would 
   )
   t.ok(installs.length > 2)
   for (const line of installs) t.match(line, /--ignore-scripts/)
+})
+
+await t.test('who installs without saying so runs none either, and no script of ours is left out by that', async (t) => {
+  t.equal(execFileSync('npm', ['config', 'get', 'ignore-scripts'], { encoding: 'utf8' }).trim(), 'true')
+  const { scripts } = read('package.json') as { scripts: Record<string, string> }
+  t.same(
+    Object.keys(scripts).filter((name) => name.replace(/^(?:pre|post)/, '') in scripts && /^(?:pre|post)/.test(name)),
+    [],
+  )
 })
 
 await t.test('every image that is pulled is named by a version, and docs/images.md says why not by a digest', async (t) => {

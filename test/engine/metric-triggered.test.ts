@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { freePort } from '../support/free-port.ts'
 import { blocks, readPage } from '../support/pages.ts'
+import { skipFor } from '../support/required.ts'
 import { bringUp, inspect, waitFor } from './support/composition.ts'
 
 /** The file that ships, with each of `times` instead of what it has. */
@@ -100,7 +101,7 @@ await t.test('an error rate over 5 % heals a container whose health check succee
   await waitFor('the rule to be evaluated', async () => (await rule())?.health === 'ok')
   t.equal((await rule())?.state, 'inactive')
 
-  const skip = toolsMissing.length > 0 && `PATH has no ${toolsMissing.join(' and no ')}`
+  const skip = skipFor(toolsMissing.length > 0 ? `PATH has no ${toolsMissing.join(' and no ')}` : undefined)
   await t.test('the health checks of Prometheus and Alertmanager pass, and fail where nobody answers', { skip }, async (t) => {
     for (const service of ['prometheus', 'alertmanager'] as const) {
       const [here, nowhere] = [stack.ports[service], await freePort()].map((port) => {

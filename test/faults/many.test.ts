@@ -2,6 +2,7 @@
 // The programs as they ship, on the embedded engine.
 import t from 'tap'
 import { waitFor } from '../engine/support/composition.ts'
+import { skipFor } from '../support/required.ts'
 import { IS_LIGHT } from './support/app.ts'
 import { allWell, checkWhole, follow } from './support/follow.ts'
 import { startStage } from './support/stage.ts'
@@ -12,7 +13,7 @@ const WELL = Array.from({ length: 60 }, (_, i) => `well-${i + 1}`)
 const AT_ONCE = 30
 const WINDOW_MS = 20_000
 
-const skip = IS_LIGHT ? false : 'not run: there is no busybox, and without it each container takes 40 MB'
+const skip = skipFor(IS_LIGHT ? undefined : 'there is no busybox, and without it each container takes 40 MB')
 
 await t.test('fifty at once', { timeout: 580_000, skip }, async (t) => {
   const stage = await startStage({

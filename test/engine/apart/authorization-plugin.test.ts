@@ -18,11 +18,12 @@ import { startProgram } from '../../proxy/support/proxy-process.ts'
 import { ask, talk } from '../../proxy/support/raw-client.ts'
 import { whatHappened } from '../../proxy/support/start-proxy.ts'
 import { blocks, readPage } from '../../support/pages.ts'
+import { skipFor } from '../../support/required.ts'
 import { BUSYBOX, findEngineProgram, importBusybox, secondEngine } from '../support/second-engine.ts'
 
 const found = findEngineProgram()
 const why = typeof found === 'string' ? found : BUSYBOX === undefined ? 'there is no busybox to make an image of' : undefined
-const skip = why === undefined ? false : `not run: ${why}`
+const skip = skipFor(why)
 /** Whom the programs of tests run as. */
 const NOBODY = 65_534
 const SPECS = '/etc/docker/plugins'

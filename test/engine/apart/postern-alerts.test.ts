@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { ALERT_NAME } from '../../../healer/alert/receiver.ts'
+import { skipFor } from '../../support/required.ts'
 
 const execute = promisify(execFile)
 const FILES = ['compose/prometheus', 'compose/alertmanager', 'test/engine/rules']
@@ -43,7 +44,7 @@ const said = (tool: Tool, ...args: readonly string[]) =>
 const missing = (name: string) => `neither PATH nor the composition's image has ${name}`
 
 const promtool = await findTool('promtool', 'prometheus')
-await t.test('the rules', { skip: promtool ? false : missing('promtool'), timeout: 580_000 }, async (t) => {
+await t.test('the rules', { skip: skipFor(promtool ? undefined : missing('promtool')), timeout: 580_000 }, async (t) => {
   if (!promtool) return
   const checked = await said(promtool, 'check', 'config', 'compose/prometheus/prometheus.yml')
   t.ok(checked.isRight, 'Prometheus takes its configuration, and both files of rules', { said: checked.text })
@@ -56,7 +57,7 @@ await t.test('the rules', { skip: promtool ? false : missing('promtool'), timeou
 })
 
 const amtool = await findTool('amtool', 'alertmanager')
-await t.test('the routes', { skip: amtool ? false : missing('amtool'), timeout: 580_000 }, async (t) => {
+await t.test('the routes', { skip: skipFor(amtool ? undefined : missing('amtool')), timeout: 580_000 }, async (t) => {
   if (!amtool) return
   for (const [file, own] of [
     ['alertmanager.yml', 'nobody'],

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { run } from '../../engine/support/composition.ts'
 import { BUSYBOX, findEngineProgram } from '../../engine/support/second-engine.ts'
+import { skipFor } from '../../support/required.ts'
 
 const NAMESPACES = ['--net', '--mount', '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child']
 const PARENT = 'postern-faults'
@@ -16,7 +17,7 @@ const why = typeof found === 'string' ? found : BUSYBOX === undefined ? 'there i
 
 if (why !== undefined) {
   const { default: t } = await import('tap')
-  t.test('faults beside an Engine', { skip: `not run: ${why}` }, async () => undefined)
+  t.test('faults beside an Engine', { skip: skipFor(why) }, async () => undefined)
 } else process.exitCode = await runInNamespaces()
 
 /** What it prints is this file's own result; its exit code. */
