@@ -42,11 +42,14 @@ export function createLedger(policies: readonly Policy[], now: () => number): Le
     add(charge) {
       const account = `${charge.client} ${charge.operation}`
       const charges = [...(kept.get(account) ?? []), charge]
-      const windowMs = windows.get(account) ?? 0
-      const counted = charges.findIndex(({ atMs }) => atMs > now() - windowMs)
-      const remembered = charges.findIndex(({ atMs }) => atMs > now() - MAX_UNCOUNTED_MS)
-      const from = Math.max(remembered, charges.length - MAX_UNCOUNTED)
-      kept.set(account, charges.slice(counted < 0 ? from : Math.min(counted, from)))
+      /** Those of the last `ms`, from the first of them on. */
+      const since = (ms: number) => {
+        const first = charges.findIndex(({ atMs }) => atMs > now() - ms)
+        return first < 0 ? [] : charges.slice(first)
+      }
+      const counted = since(windows.get(account) ?? 0)
+      const remembered = since(MAX_UNCOUNTED_MS).slice(-MAX_UNCOUNTED)
+      kept.set(account, counted.length > remembered.length ? counted : remembered)
     },
     cancel(charge) {
       const account = `${charge.client} ${charge.operation}`

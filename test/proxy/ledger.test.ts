@@ -1,12 +1,14 @@
 // The ledger: what budgets count, given back from the audit log after a restart of the proxy.
+import fc from 'fast-check'
 import t from 'tap'
 import { type AuditEvent, renderAuditLine } from '../../proxy/audit/audit-line.ts'
 import { NO_LINE } from '../../proxy/audit/chain.ts'
 import { parseAuditLine } from '../../proxy/audit/read-log.ts'
+import { waitFor } from '../../proxy/policy/budget.ts'
 import { createLedger, restoreLedger } from '../../proxy/serve/ledger.ts'
 import { containerId } from './support/containers.ts'
 import { NOW_MS, restartCharge } from './support/deciding.ts'
-import { healerPolicy, policyOf, policyText } from './support/policies.ts'
+import { HEALER_POLICY_TEXT, healerPolicy, policyOf, policyText } from './support/policies.ts'
 
 /** The healer's policy, the same for another client, and one with a budget for an operation that is about no container. */
 const POLICIES = [
@@ -140,4 +142,28 @@ t.test('of restarts that could not start their container, the oldest are forgott
   for (let i = 0; i < 1001; i++) ledger.noteRestart(runOf(`${i}`), false)
   t.notOk(ledger.failedToStart(runOf('0')))
   t.ok(ledger.failedToStart(runOf('1')) && ledger.failedToStart(runOf('1000')))
+})
+
+t.test('what is given back is what a proxy that ran on would still know, however long its budgets look back', async (t) => {
+  const DAY = 86_400_000
+  const agesMs = fc.array(fc.integer({ min: 0, max: 40 * DAY }), { maxLength: 40 }).map((ages) => ages.sort((a, b) => b - a))
+  fc.assert(
+    fc.property(fc.constantFrom('10m', '1d', '25h', '7d', '30d'), agesMs, (window, ages) => {
+      const policy = policyOf(HEALER_POLICY_TEXT.replace(/budget: \{[^}]*\}/, `budget: { client: 3 per ${window} }`))
+      const clock = { nowMs: 0 }
+      const [ranOn, givenBack] = [createLedger([policy], () => clock.nowMs), createLedger([policy], now)]
+      for (const agoMs of ages) {
+        clock.nowMs = NOW_MS - agoMs
+        ranOn.add(restartCharge({ atMs: clock.nowMs }))
+        givenBack.add(restartCharge({ atMs: clock.nowMs }))
+      }
+      clock.nowMs = NOW_MS
+      const limit = policy.allow.get('ContainerRestart')?.budget?.client
+      const left = ({ charges }: typeof ranOn) => limit && waitFor(limit, charges('healer', 'ContainerRestart'), NOW_MS)
+      const counted = ({ charges }: typeof ranOn) =>
+        charges('healer', 'ContainerRestart').filter(({ atMs }) => atMs > NOW_MS - (limit?.windowMs ?? 0)).length
+      return counted(givenBack) === counted(ranOn) && left(givenBack) === left(ranOn)
+    }),
+  )
+  t.pass()
 })
