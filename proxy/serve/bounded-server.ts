@@ -8,6 +8,7 @@ import { type Refusal, refuse } from '../request/refusal.ts'
 import type { Answer } from '../show/answer.ts'
 import type { AnyAnswer, OpenAnswer } from './any-answer.ts'
 import { type Incoming, incomingOf, incomingOfUpgrade, watchGone } from './incoming.ts'
+import { readInPieces } from './read-in-pieces.ts'
 import { type Transport, UNIX } from './transport.ts'
 
 export type Limits = {
@@ -90,7 +91,6 @@ export function createBoundedServer(
       closing.add(socket)
       const count = (ahead.get(socket) ?? 0) + 1
       ahead.set(socket, count)
-      // Node reads on whatever is paused here; only without its socket does it stop.
       if (count > MAX_AHEAD) socket.destroy()
       return
     }
@@ -186,6 +186,7 @@ export function createBoundedServer(
     requireHostHeader: false,
   })
   server.maxConnections = limits.maxConnections
+  server.on(transport.connected, readInPieces)
   // Their size is bounded; a bound on their number would hide those beyond it from the checks.
   server.maxHeadersCount = 0
   // An expectation is a request like any other: what is asked for is judged, and nothing is said before.
@@ -198,6 +199,8 @@ export function createBoundedServer(
     else refuseRaw(socket, NO_TUNNEL, headOf(request))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // Node's parser would tell the same of each piece that follows.
+    socket.removeAllListeners('data')
     // One that never sent a byte has asked for nothing.
     if (socket.bytesRead === 0) socket.destroy()
     else refuseRaw(socket, refusalOf(error), withPeer(socket, { method: '', target: '', rawHeaders: [] }, transport))

@@ -77,6 +77,7 @@ export function createTlsTransport(first: TlsMaterial, failed: (failure: Handsha
       server = made
       return made
     },
+    connected: 'secureConnection',
     peerOf: (socket) => peers.get(socket) ?? NOBODY,
     replace(material) {
       cutHandshakes()

@@ -100,6 +100,26 @@ t.test('the largest answers that are taken in, all at once, do not break it', as
   t.match(await program.ended, { code: 0 })
 })
 
+/** What one client may have open, less a few for who looks how it is. */
+const HELD = 120
+
+/** Connections that have each written the same all at once, and read nothing. */
+async function writeAtOnce(t: Test, path: string, bytes: string): Promise<void> {
+  const sockets = Array.from({ length: HELD }, () => connect(path).on('error', () => 'it hung up'))
+  t.teardown(() => sockets.map((socket) => socket.destroy()))
+  await Promise.all(sockets.map((socket) => new Promise<unknown>((resolve) => socket.pause().once('connect', resolve))))
+  await Promise.all(sockets.map((socket) => new Promise<unknown>((resolve) => socket.write(bytes, resolve))))
+}
+
+t.test('thousands of requests that are written ahead at once, on each connection, do not end it', async (t) => {
+  const place = await preparePlace(t)
+  const program = await startServing(t, place, { nodeFlags: imageFlags('proxy') })
+  await writeAtOnce(t, place.client, 'GET /_ping HTTP/1.1\r\nHost:x\r\n\r\n'.repeat(2000))
+  t.equal((await ask(place.client, 'GET /_ping')).status, 200, 'it serves')
+  program.child.kill('SIGTERM')
+  t.match(await program.ended, { code: 0 })
+})
+
 t.test('a flood of connections and of garbage leaves the memory flat, and another client served', async (t: Test) => {
   const place = await preparePlace(t)
   const other = join(place.directory, 'other.sock')
