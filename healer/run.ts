@@ -1,6 +1,6 @@
 // Brings the healer's parts together and runs them until a signal asks to stop.
-import { Server } from 'node:http'
-import { serve } from '@hono/node-server'
+import type { Server } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { deliver } from './alert/deliver.ts'
 import { loadReceivers } from './alert/load-receivers.ts'
@@ -10,7 +10,7 @@ import { connectDocker } from './docker/dockerode.ts'
 import { systemClock } from './loop/clock.ts'
 import { createHealer } from './loop/healer.ts'
 import { createApp } from './serve/app.ts'
-import { boundConnections, REQUEST_BOUNDS } from './serve/bound-connections.ts'
+import { createBoundedServer } from './serve/bound-connections.ts'
 import { createHealerMetrics } from './serve/metrics.ts'
 import { createProxyMetricsReader, type ReadProxyMetrics } from './serve/proxy-metrics.ts'
 import { renderDuration } from './settings/duration.ts'
@@ -110,13 +110,12 @@ function createProxyMetrics({ proxyMetricsSocket: socketPath }: Environment, log
   return socketPath === undefined ? undefined : createProxyMetricsReader({ socketPath, log })
 }
 
-type Fetch = Parameters<typeof serve>[0]['fetch']
+type Fetch = Parameters<typeof getRequestListener>[0]
 
-function listen(fetch: Fetch, { port, host }: Environment): Promise<ReturnType<typeof serve>> {
+function listen(fetch: Fetch, { port, host }: Environment): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const options = { fetch, port, serverOptions: REQUEST_BOUNDS, ...(host === undefined ? {} : { hostname: host }) }
-    const server = serve(options, () => resolve(server))
-    if (server instanceof Server) boundConnections(server)
+    const server = createBoundedServer(getRequestListener(fetch, host === undefined ? {} : { hostname: host }))
+    server.listen(port, host, () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE' ? new Error(`port ${port} is taken; stop what listens there, or set HEALER_PORT`) : error,

@@ -11,6 +11,7 @@ import { type HttpProbe, probeHttp } from '../../healer/probe/http.ts'
 import { readEnvironment } from '../../healer/settings/environment.ts'
 import { readLabels } from '../../healer/settings/labels.ts'
 import { freePort } from '../support/free-port.ts'
+import { imageFlags } from '../support/programs.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { startServer } from './support/bench.ts'
 import { serveDocker } from './support/docker-api.ts'
@@ -226,12 +227,18 @@ await t.test('a name adds no line to the metrics', async (t) => {
   t.notMatch(text, /^postern_proxy/m)
 })
 
-await t.test('one address cannot hold all connections: others are served meanwhile', async (t) => {
+/** As its image starts it, without an Engine. */
+async function startOnPort(t: Test) {
   const port = await freePort()
   const state = temporaryDirectory(t)
   const env = { HEALER_PORT: `${port}`, STATE_DIR: state, DOCKER_HOST: `unix://${state}/none.sock`, PROXY_METRICS: '' }
-  const healer = startHealer(t, ['run'], env)
+  const healer = startHealer(t, ['run'], env, imageFlags('healer'))
   await healer.said('Health monitor started')
+  return { port, ...healer }
+}
+
+await t.test('one address cannot hold all connections: others are served meanwhile', async (t) => {
+  const { port } = await startOnPort(t)
   const head = `GET / HTTP/1.1\r\nHost: healer\r\nx: ${'a'.repeat(12_000)}`
   const held = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => 'it was closed'))
   t.teardown(() => held.map((socket) => socket.destroy()))
@@ -245,6 +252,41 @@ await t.test('one address cannot hold all connections: others are served meanwhi
       })
   })
   t.equal(await statusFor('127.0.0.2', port), 200)
+})
+
+await t.test('thousands of requests that are written ahead at once, and their answers not taken, do not end it', async (t) => {
+  const { port, child, ended } = await startOnPort(t)
+  for (const path of ['/metrics', '/']) {
+    const flood = `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(2000)
+    await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        const socket = connect(port, '127.0.0.1').on('error', () => 'it was closed')
+        t.teardown(() => socket.destroy())
+        await once(socket.pause(), 'connect')
+        await new Promise((resolve) => socket.write(flood, resolve))
+      }),
+    )
+    t.equal(await statusFor('127.0.0.2', port), 200)
+  }
+  child.kill('SIGTERM')
+  t.same(await ended, [0, null])
+})
+
+await t.test('who asks again before the answer is hung up on; who waits for it may go on', async (t) => {
+  const { port } = await startOnPort(t)
+  const socket = connect(port, '127.0.0.1').setEncoding('latin1')
+  const ask = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
+  for (let i = 0; i < 3; i += 1) {
+    socket.write(ask)
+    t.match(await once(socket, 'data'), [/^HTTP\/1\.1 200 OK/])
+  }
+  let answers = 0
+  socket.on('data', (text: string) => {
+    answers += text.split('HTTP/1.1 200').length - 1
+  })
+  socket.on('error', () => 'it was closed').write(ask.repeat(10))
+  await new Promise((resolve) => socket.once('close', resolve))
+  t.ok(answers < 2, `${answers} answers`)
 })
 
 /** The status of `/healthz`, asked from `localAddress`. */

@@ -5,8 +5,8 @@ import type { Test } from 'tap'
 import { builtProgram, plainNode } from '../../support/programs.ts'
 
 /** `env` comes on top of this process's own. */
-export function startHealer(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(...plainNode(builtProgram('healer'), ...args), {
+export function startHealer(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}, nodeFlags: readonly string[] = []) {
+  const child = spawn(...plainNode(...nodeFlags, builtProgram('healer'), ...args), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
