@@ -49,7 +49,7 @@ program
   .action(async ({ probe, json }: { readonly probe: boolean; readonly json?: true }) => {
     const environment = readEnvironment(process.env)
     const report = await check({
-      docker: connectDocker(environment.dockerHost),
+      docker: connectDocker(environment.dockerHost, complain),
       environment,
       settings: explainEnvironment(process.env),
       receivers: loadReceivers(environment.alerting),
@@ -68,7 +68,8 @@ program
   .argument('[file]', 'a compose file, such as `docker compose config` prints, or - for stdin; without it, what Docker runs')
   .action(async (_format: string, file: string | undefined) => {
     const environment = readEnvironment(process.env)
-    const services = file === undefined ? await listServices(connectDocker(environment.dockerHost)) : await readComposeFile(file)
+    const services =
+      file === undefined ? await listServices(connectDocker(environment.dockerHost, complain)) : await readComposeFile(file)
     if (services.length === 0) throw new Error('nothing opted in; label it monitored=true')
     const exported = exportServices(services, environment)
     process.stdout.write(renderManifests(exported))
@@ -98,7 +99,11 @@ program
     process.stdout.write(`${text}\n`)
   })
 
+function complain(message: string): void {
+  for (const line of message.split('\n')) process.stderr.write(`postern-healer: ${line}\n`)
+}
+
 program.parseAsync().catch((error: unknown) => {
-  for (const line of (error as Error).message.split('\n')) process.stderr.write(`postern-healer: ${line}\n`)
+  complain((error as Error).message)
   process.exit(error instanceof EnvironmentError ? EXIT_USAGE : EXIT_FAILED)
 })

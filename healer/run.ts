@@ -54,7 +54,7 @@ export async function run(environment: Environment, log: Logger): Promise<void> 
   }).catch(unwritable)
   const rules = await openRules(environment.stateDir, clock, log).catch(unwritable)
   const healer = createHealer({
-    docker: connectDocker(environment.dockerHost),
+    docker: connectDocker(environment.dockerHost, (message) => log.warn(message)),
     clock,
     memory,
     rules,

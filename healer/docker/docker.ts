@@ -74,3 +74,8 @@ export class DockerError extends Error {
     this.trouble = trouble
   }
 }
+
+/** What to say where the `field` that the healer needs is not in Docker's answer to `what`; an empty one: it is nothing that has fields. */
+export function lack(what: string, field: string): string {
+  return `Docker's answer to ${what} lacks ${field || 'what the healer needs'}; does the proxy's policy show it?`
+}

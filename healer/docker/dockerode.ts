@@ -3,12 +3,10 @@ import { Agent } from 'node:http'
 import { inspect } from 'node:util'
 import Dockerode from 'dockerode'
 import * as z from 'zod'
-import { optedIn } from '../settings/labels.ts'
 import type { DockerHost } from '../settings/value.ts'
-import { type ContainerDetail, type Docker, DockerError, type RestartAnswer } from './docker.ts'
-import { createNetworkModes, type Unmoded } from './network-modes.ts'
-import { swarmService } from './swarm.ts'
-import { parseUpFor } from './up-for.ts'
+import { type ContainerDetail, type Docker, DockerError, lack, type RestartAnswer } from './docker.ts'
+import { createNetworkModes } from './network-modes.ts'
+import { createListReader } from './read-list.ts'
 
 export type Patience = {
   /** A read must be answered within this. */
@@ -22,25 +20,6 @@ const PATIENCE: Patience = { readMs: 10_000, restartMs: 15 * 60_000 }
 
 /** Below the connections that the proxy takes from one client. */
 const MAX_SOCKETS = 32
-
-const summarySchema = z.object({
-  Id: z.string(),
-  Names: z.array(z.string()).min(1),
-  ImageID: z.string().default(''),
-  Labels: z.record(z.string(), z.string()).nullish(),
-  State: z.string().nullish(),
-  Status: z.string().nullish(),
-  Ports: z.array(z.object({ PrivatePort: z.number(), Type: z.string() })).nullish(),
-  /** Podman's list has none. */
-  HostConfig: z.object({ NetworkMode: z.string() }).nullish(),
-  NetworkSettings: z
-    .object({
-      Networks: z
-        .record(z.string(), z.object({ IPAddress: z.string().nullish(), GlobalIPv6Address: z.string().nullish() }))
-        .nullish(),
-    })
-    .nullish(),
-})
 
 const detailSchema = z.object({
   Id: z.string(),
@@ -65,8 +44,12 @@ class OpaqueAgent extends Agent {
   }
 }
 
-/** Talks to the Docker API at `address`. Connects on demand. */
-export function connectDocker(address: DockerHost, { readMs, restartMs }: Patience = PATIENCE): Docker {
+/** Talks to the Docker API at `address`. Connects on demand. `say` hears of what cannot be read in a list, once each. */
+export function connectDocker(
+  address: DockerHost,
+  say: (message: string) => void,
+  { readMs, restartMs }: Patience = PATIENCE,
+): Docker {
   const agent = new OpaqueAgent({ keepAlive: true, maxSockets: MAX_SOCKETS })
   const options = 'socketPath' in address ? { ...address, agent } : { ...address, protocol: 'http' as const, agent }
   const docker = new Dockerode(options)
@@ -80,12 +63,13 @@ export function connectDocker(address: DockerHost, { readMs, restartMs }: Patien
       throw explain(error, where, readMs)
     }
   }
+  const readList = createListReader(say)
   const withNetworkModes = createNetworkModes(inspectOne)
   return {
     async list() {
       try {
         const list = await within(readMs, (abortSignal) => docker.listContainers({ all: true, abortSignal }))
-        return await withNetworkModes(list.flatMap((element) => readSummary(element) ?? []))
+        return await withNetworkModes(readList(list))
       } catch (error) {
         throw explain(error, where, readMs)
       }
@@ -114,38 +98,13 @@ function within<T>(ms: number, ask: (signal: AbortSignal) => Promise<T>): Promis
   })
 }
 
-/** A swarm keeps the containers of tasks that have ended, which it never starts again. */
-const ENDED = ['exited', 'dead']
-
-/** `undefined`: it is not to be watched. */
-function readSummary(element: unknown): Unmoded | undefined {
-  const parsed = parse(summarySchema, element, 'a list')
-  const labels = parsed.Labels ?? {}
-  const isOver = swarmService(labels) !== undefined && ENDED.includes(parsed.State ?? '')
-  if (isOver || optedIn(labels) === undefined) return undefined
-  const upForMs = parseUpFor(parsed.State ?? '', parsed.Status ?? '')
-  return {
-    id: parsed.Id,
-    name: (parsed.Names.find((name) => name.lastIndexOf('/') === 0) ?? parsed.Names[0] ?? '').replace(/^\//, ''),
-    imageId: parsed.ImageID,
-    labels,
-    tcpPorts: [...new Set((parsed.Ports ?? []).filter(({ Type }) => Type === 'tcp').map(({ PrivatePort }) => PrivatePort))],
-    networkMode: parsed.HostConfig?.NetworkMode,
-    networks: Object.entries(parsed.NetworkSettings?.Networks ?? {}).map(([name, { IPAddress, GlobalIPv6Address }]) => ({
-      name,
-      addresses: [IPAddress, GlobalIPv6Address].filter(
-        (address): address is string => typeof address === 'string' && address !== '',
-      ),
-    })),
-    ...(upForMs === undefined ? {} : { upForMs }),
-  }
-}
-
 /** Without a HEALTHCHECK Docker says nothing, or `none`, and Podman nothing in words. */
 const NO_VERDICT = ['', 'none']
 
 function readDetail(element: unknown): ContainerDetail {
-  const { Id, RestartCount, State, HostConfig } = parse(detailSchema, element, 'an inspect')
+  const { success, data, error } = detailSchema.safeParse(element)
+  if (!success) throw new DockerError(lack('an inspect', error.issues[0]?.path.join('.') ?? ''))
+  const { Id, RestartCount, State, HostConfig } = data
   return {
     id: Id,
     status: State.Status,
@@ -159,15 +118,6 @@ function readDetail(element: unknown): ContainerDetail {
       ? { engineHealth: { status: State.Health.Status, failingStreak: State.Health.FailingStreak } }
       : {}),
   }
-}
-
-function parse<T>(schema: z.ZodType<T>, element: unknown, what: string): T {
-  const result = schema.safeParse(element)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new DockerError(
-    `Docker's answer to ${what} lacks ${issue?.path.join('.') || 'what the healer needs'}; does the proxy's policy show it?`,
-  )
 }
 
 function statusOf(error: unknown): number | undefined {

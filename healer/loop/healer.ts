@@ -46,7 +46,8 @@ const MAX_PROBES = 256
 /** What the healer knows at this moment. */
 export type HealerView = {
   readonly containers: readonly WatchedContainer[]
-  readonly docker: { readonly reachable: boolean; readonly message: string }
+  /** Without a message it was not asked yet. */
+  readonly docker: { readonly reachable: boolean; readonly message: string | undefined }
   /** Every container that was listed has been looked at once. */
   readonly ready: boolean
   /** Milliseconds since the loop last came round. */
@@ -69,7 +70,7 @@ export function createHealer(options: HealerOptions): Healer {
   const watchers = new Map<string, Watcher>()
   const circumstances = createCircumstances({ clock, environment, log, watched: watchers })
   const gates = { docker: pLimit(MAX_DOCKER_LOOKS), probe: pLimit(MAX_PROBES) }
-  let reachable: HealerView['docker'] = { reachable: false, message: 'not asked yet' }
+  let reachable: HealerView['docker'] = { reachable: false, message: undefined }
   /** What is amiss with Docker, as it was said. */
   let trouble: string | undefined
   let listed = false

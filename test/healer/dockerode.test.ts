@@ -48,7 +48,9 @@ async function startApi(t: Test, answer: RequestListener, patienceMs = 60_000) {
     server.closeAllConnections()
     server.close()
   })
-  return { docker: connectDocker({ socketPath }, { readMs: patienceMs, restartMs: patienceMs }), asked }
+  const said: string[] = []
+  const patience = { readMs: patienceMs, restartMs: patienceMs }
+  return { docker: connectDocker({ socketPath }, (message) => void said.push(message), patience), asked, said }
 }
 
 const json =
@@ -140,6 +142,70 @@ await t.test('a list that tells no network modes, as Podman’s: they are asked 
   t.same(await modes(), ['net', `container:${ID}`])
 })
 
+const ODD: readonly (readonly [what: string, odd: object, lacks: string])[] = [
+  ['an address of no kind', { NetworkSettings: { Networks: { net: null } } }, 'NetworkSettings.Networks.net'],
+  ['a label without a value', { Labels: { monitored: 'true', x: null } }, 'Labels.x'],
+  ['a port without a number', { Ports: [{ Type: 'tcp' }] }, 'Ports.0.PrivatePort'],
+  ['no network mode', { HostConfig: {} }, 'HostConfig.NetworkMode'],
+  ['no names at all', { Names: undefined }, 'Names'],
+]
+
+await t.test('one container that cannot be read costs no other its place, and is said once', async (t) => {
+  for (const [what, odd, lacks] of ODD) {
+    const list: unknown[] = [{ ...LISTED, ...odd, Id: 'b'.repeat(64) }, LISTED]
+    const { docker, said } = await startApi(t, (...exchange) => json(200, list)(...exchange))
+    const ids = async () => (await docker.list()).map(({ id }) => id)
+    t.same(await ids(), [ID], what)
+    t.same(await ids(), [ID], what)
+    const words = "not watched, since Docker's list does not tell what is needed:"
+    t.same(said, [`${words} bbbbbbbbbbbb lacks ${lacks}`], what)
+    list.push(null)
+    t.same(await ids(), [ID], what)
+    t.same(said.slice(1), [`${words} a container lacks all`], 'what was said already is not said again')
+  }
+})
+
+await t.test('a flood of containers that cannot be read is a line of the log, with ten of them', async (t) => {
+  const odd = Array.from({ length: 500 }, (_, i) => ({
+    ...LISTED,
+    Id: `${i + 1000}`.padEnd(64, '0'),
+    Labels: { [`\n${'x'.repeat(5000)}`]: null },
+  }))
+  const { docker, said } = await startApi(t, json(200, [LISTED, ...odd]))
+  for (let i = 0; i < 3; i++) t.equal((await docker.list()).length, 1)
+  t.equal(said.length, 1)
+  t.match(said[0], /; and 490 more$/)
+  t.ok((said[0]?.length ?? 0) < 1100)
+  t.notMatch(said[0], '\n')
+})
+
+await t.test('a container without a name, as the Engine lists what is dead, is left out without a word', async (t) => {
+  for (const Names of [[], null]) {
+    const dead = { ...LISTED, Id: 'd'.repeat(64), Names, State: 'dead' }
+    for (const [list, expected] of [
+      [[dead, LISTED], [ID]],
+      [[dead], []],
+    ] as const) {
+      const { docker, said } = await startApi(t, json(200, list))
+      t.same(
+        (await docker.list()).map(({ id }) => id),
+        expected,
+      )
+      t.same(said, [])
+    }
+  }
+})
+
+await t.test('a field that all containers lack is one that the policy hides', async (t) => {
+  const hidden = { ...LISTED, Names: undefined }
+  const { docker, said } = await startApi(t, json(200, [hidden, { ...hidden, Id: 'b'.repeat(64) }]))
+  await t.rejects(docker.list(), {
+    name: 'DockerError',
+    message: "Docker's answer to a list lacks Names; does the proxy's policy show it?",
+  })
+  t.same(said, [])
+})
+
 await t.test('a field that the policy hides is named', async (t) => {
   const { docker } = await startApi(t, json(200, { ...INSPECTED, HostConfig: {} }))
   await t.rejects(docker.inspect(ID), {
@@ -156,7 +222,7 @@ await t.test('a container that is gone is no error', async (t) => {
 await t.test('a refusal and an unreachable proxy are said in words', async (t) => {
   const { docker } = await startApi(t, json(403, { message: 'ContainerList is not allowed' }))
   await t.rejects(docker.list(), { name: 'DockerError', message: /answered 403: ContainerList is not allowed$/ })
-  const nobody = connectDocker({ socketPath: join(temporaryDirectory(t), 'none.sock') })
+  const nobody = connectDocker({ socketPath: join(temporaryDirectory(t), 'none.sock') }, () => undefined)
   await t.rejects(nobody.list(), {
     name: 'DockerError',
     message: /none\.sock cannot be reached \(ENOENT\); is the proxy running\?$/,

@@ -214,7 +214,7 @@ await t.test('what the proxy tells of such labels is read as it stands', async (
   const labels = JSON.parse('{"monitored":"true","__proto__":"evil","constructor":"evil"}')
   docker.add('hasOwnProperty', 80, { summary: { labels } })
   const api = await serveDocker(t, () => docker)
-  const [container] = await connectDocker({ socketPath: api.socketPath }).list()
+  const [container] = await connectDocker({ socketPath: api.socketPath }, () => undefined).list()
   t.match(container, { name: 'hasOwnProperty', labels: { monitored: 'true', constructor: 'evil' } })
   t.equal(Object.getPrototypeOf(container?.labels ?? {}), Object.prototype)
 })

@@ -1,5 +1,6 @@
 // The status page as it is served: whole without a script, escaped, asking nothing of anywhere else; and what is told of it later.
 import t, { type Test } from 'tap'
+import { DockerError } from '../../healer/docker/docker.ts'
 import { MAX_LISTENERS } from '../../healer/serve/page/routes.ts'
 import type { Bench, App as Server } from './support/bench.ts'
 import { type StatusPageOptions, startStatusPage } from './support/status-page.ts'
@@ -226,6 +227,21 @@ await t.test('those who listen are bounded in number, and who leaves makes room'
 
 await t.test('what is wrong with the whole is said first, with what to do', async (t) => {
   const cases: readonly [string, Partial<StatusPageOptions>, (bench: Bench, app: Server) => Promise<void>, RegExp][] = [
+    [
+      'Docker cannot be asked, from the start',
+      { containers: {}, dockerFailure: new DockerError('the list lacks Names') },
+      async () => undefined,
+      /^Looking for containers Docker it cannot be asked: the list lacks Names\. Until it can be, nothing new is watched/,
+    ],
+    [
+      'Docker cannot be asked any more',
+      {},
+      async (bench) => {
+        bench.docker.failure = new DockerError('it is gone')
+        await bench.clock.advance(15_000)
+      },
+      /Docker it cannot be asked: it is gone\. Probing goes on; restarts wait/,
+    ],
     ['nothing is watched', { containers: {} }, async () => undefined, /^No container is watched Label one monitored=true/],
     [
       'nobody is told',

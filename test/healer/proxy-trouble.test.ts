@@ -82,7 +82,7 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
 async function setUp(t: Test, { readMs = 60_000, restartMs = 60_000 }: { readMs?: number; restartMs?: number } = {}) {
   const bench = createBench(t, {}, temporaryDirectory(t), (fake) => {
     api = serveDocker(t, () => fake)
-    return api.then(({ socketPath }) => connectDocker({ socketPath }, { readMs, restartMs }))
+    return api.then(({ socketPath }) => connectDocker({ socketPath }, () => undefined, { readMs, restartMs }))
   })
   let api: Promise<DockerApi> | undefined
   const app = await startServer(t)

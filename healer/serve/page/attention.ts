@@ -29,13 +29,13 @@ export function findMatters(told: Told): readonly Matter[] {
 function ofTheHealer({ docker, receivers, ready }: Told): readonly Matter[] {
   const late = receivers.filter(({ waitedMs }) => waitedMs > WAITS_LONG_MS)
   return [
-    ...(docker.reachable || !ready
+    ...(docker.reachable || docker.message === undefined
       ? []
       : [
           {
             level: 'bad',
             subject: 'Docker',
-            what: `it cannot be asked: ${docker.message}. Probing goes on; restarts wait`,
+            what: `it cannot be asked: ${docker.message}. ${ready ? 'Probing goes on; restarts wait' : 'Until it can be, nothing new is watched'}`,
             cure: 'see whether the proxy and the Engine are running',
           } as const,
         ]),

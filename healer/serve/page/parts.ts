@@ -1,6 +1,7 @@
 // What the status page is made of: elements with an id each, some alone and some in lists. The page is made of them, and so is what a
 // browser is told later; each is a pure function of what the JSON API answers, so that both say the same.
 import type { html } from 'hono/html'
+import type { HealerView } from '../../loop/healer.ts'
 import type { ContainerAnswer, IncidentAnswer, ProxyAnswer } from '../api/schemas.ts'
 
 export type Html = ReturnType<typeof html>
@@ -11,7 +12,7 @@ export type Told = {
   /** The newest first. */
   readonly incidents: readonly IncidentAnswer[]
   readonly proxy: ProxyAnswer
-  readonly docker: { readonly reachable: boolean; readonly message: string }
+  readonly docker: HealerView['docker']
   /** Every container has been looked at once. */
   readonly ready: boolean
   readonly holdSince: string | null

@@ -27,6 +27,8 @@ export type StatusPageOptions = {
   readonly proxyMetrics?: AppOptions['proxyMetrics']
   /** One server answers for all of them, where there are many. */
   readonly oneServer?: boolean
+  /** Docker cannot be asked, from the start. */
+  readonly dockerFailure?: Error
 }
 
 export async function startStatusPage(t: Test, options: StatusPageOptions): Promise<StatusPage> {
@@ -37,6 +39,7 @@ export async function startStatusPage(t: Test, options: StatusPageOptions): Prom
     stateDir: temporaryDirectory(t),
   })
   bench.hear = notifier.happened
+  bench.docker.failure = options.dockerFailure
   const shared = options.oneServer ? await startServer(t) : undefined
   const apps = new Map<string, App>()
   for (const [name, labels] of Object.entries(options.containers)) {
