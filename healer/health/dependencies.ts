@@ -1,5 +1,6 @@
 // Which containers another needs: the one whose network it shares, and those that compose or a label says it depends on. Pure.
 import type { ContainerSummary } from '../docker/docker.ts'
+import { findComponents } from './components.ts'
 
 const PROJECT = 'com.docker.compose.project'
 const SERVICE = 'com.docker.compose.service'
@@ -10,6 +11,9 @@ export function networkProvider({ networkMode }: ContainerSummary): string | und
   return networkMode.startsWith('container:') ? networkMode.slice('container:'.length) : undefined
 }
 
+/** Containers that are needed by one name. */
+type Group = readonly ContainerSummary[]
+
 /**
  * The containers that each of `all` needs, by its id, itself and those that need it in turn left out: of two that need each other neither
  * waits. `dependsOn` is its label's list of names. What is needed is looked up, not searched for: there may be a thousand.
@@ -18,31 +22,45 @@ export function mapProviders(
   all: readonly ContainerSummary[],
   dependsOn: (container: ContainerSummary) => readonly string[],
 ): ReadonlyMap<string, readonly ContainerSummary[]> {
-  const places = new Map(all.map(({ id }, i) => [id, i]))
-  const byId = new Map(all.map((each) => [each.id, [each]]))
+  const places = new Map(all.map((each, i) => [each, i]))
+  const byId = groupBy(all, ({ id }) => id)
   const byName = groupBy(all, ({ name }) => name)
   const byService = groupBy(all, ({ labels }) => keyOfService(labels[PROJECT], labels[SERVICE]))
-  const find = (container: ContainerSummary): readonly ContainerSummary[] => {
-    const provider = networkProvider(container)
+  const find = (container: ContainerSummary): readonly Group[] => {
     const [named, project] = [dependsOn(container), container.labels[PROJECT]]
     const services = [...named, ...composeServices(container.labels[DEPENDS_ON] ?? '')].map((each) => keyOfService(project, each))
-    const needed = new Set([
-      ...(provider === undefined ? [] : (byId.get(provider) ?? [])),
-      ...named.flatMap((name) => byName.get(name) ?? []),
-      ...services.flatMap((key) => (key === undefined ? [] : (byService.get(key) ?? []))),
-    ])
-    needed.delete(container)
-    return [...needed].sort((a, b) => (places.get(a.id) ?? 0) - (places.get(b.id) ?? 0))
+    const found = [
+      byId.get(networkProvider(container)),
+      ...named.map((name) => byName.get(name)),
+      ...services.map((key) => byService.get(key)),
+    ]
+    return [...new Set(found.filter((group) => group !== undefined))]
   }
-  const found = new Map(all.map((each) => [each.id, find(each)]))
-  const direct = ({ id }: ContainerSummary) => found.get(id) ?? []
-  return new Map(all.map((each) => [each.id, direct(each).filter((provider) => !reaches(provider, each, direct))]))
+  const groups = new Map(all.map((each) => [each, find(each)]))
+  // By way of groups, since each of a large service may need each of another, or of its own.
+  const components = findComponents<ContainerSummary | Group>(all, (from) => (isGroup(from) ? from : (groups.get(from) ?? [])))
+  const outside = new Map<Group, Group>()
+  /** Those of a group that do not need in turn who needs them: any that does is of the group's own component. */
+  const withoutRound = (group: Group, container: ContainerSummary): Group => {
+    const component = components.get(group)
+    if (component !== components.get(container)) return group
+    const known = outside.get(group) ?? group.filter((each) => components.get(each) !== component)
+    outside.set(group, known)
+    return known
+  }
+  const providers = (container: ContainerSummary) => {
+    const needed = new Set((groups.get(container) ?? []).flatMap((group) => withoutRound(group, container)))
+    return [...needed].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0))
+  }
+  return new Map(all.map((each) => [each.id, providers(each)]))
 }
+
+const isGroup = (node: ContainerSummary | Group): node is Group => Array.isArray(node)
 
 function groupBy(
   all: readonly ContainerSummary[],
   keyOf: (container: ContainerSummary) => string | undefined,
-): ReadonlyMap<string, readonly ContainerSummary[]> {
+): ReadonlyMap<string | undefined, Group> {
   const groups = new Map<string, ContainerSummary[]>()
   for (const each of all) {
     const key = keyOf(each)
@@ -60,21 +78,4 @@ const keyOfService = (project: string | undefined, service: string | undefined) 
 /** Compose writes `db:service_healthy:false,cache:service_started:true`. */
 function composeServices(label: string): readonly string[] {
   return label.split(',').map((part) => part.split(':')[0] ?? '')
-}
-
-/** Whether the way from `from` along what each needs comes to `to`. */
-function reaches(
-  from: ContainerSummary,
-  to: ContainerSummary,
-  direct: (of: ContainerSummary) => readonly ContainerSummary[],
-): boolean {
-  const seen = new Set<string>()
-  const pending = [from]
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    if (next.id === to.id) return true
-    if (seen.has(next.id)) continue
-    seen.add(next.id)
-    pending.push(...direct(next))
-  }
-  return false
 }

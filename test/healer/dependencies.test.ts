@@ -1,4 +1,5 @@
 // What a container needs: the one whose network it uses, and what compose or its label says. Two that need each other wait for neither.
+import fc from 'fast-check'
 import t from 'tap'
 import type { ContainerSummary } from '../../healer/docker/docker.ts'
 import { mapProviders, networkProvider } from '../../healer/health/dependencies.ts'
@@ -7,7 +8,7 @@ function container(name: string, more: Partial<ContainerSummary> & { readonly ne
   const { needs, labels, ...rest } = more
   const compose = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': name }
   return {
-    id: name.padEnd(64, '0'),
+    id: name.padEnd(64, '_'),
     name: `shop-${name}-1`,
     imageId: '',
     labels: { ...compose, ...(needs === undefined ? {} : { 'com.docker.compose.depends_on': needs }), ...labels },
@@ -76,6 +77,57 @@ t.test('of containers that need each other, round and round, none waits for anot
     [...mapProviders(all, () => []).values()].map((needed) => needed.map(({ name }) => name)),
     [[], [], ['shop-d-1'], []],
   )
+})
+
+/** What a container of a small graph needs: services of their project by number, containers by theirs, and whose network it uses. */
+type Needs = {
+  readonly service: number
+  readonly needs: readonly number[]
+  readonly names: readonly number[]
+  readonly network: number
+}
+
+const anyNeeds: fc.Arbitrary<Needs> = fc.record({
+  service: fc.nat(3),
+  needs: fc.array(fc.nat(4), { maxLength: 2 }),
+  names: fc.array(fc.nat(6), { maxLength: 1 }),
+  network: fc.nat(12),
+})
+
+t.test('whatever needs what: all that it needs, but for what needs it in turn by any way', async () => {
+  fc.assert(
+    fc.property(fc.array(anyNeeds, { maxLength: 7 }), (graph) => {
+      const all = graph.map(({ service, needs, network }, i) =>
+        container(`${i}`, {
+          needs: needs.map((each) => `s${each}:x:y`).join(','),
+          labels: { 'com.docker.compose.service': `s${service}` },
+          networkMode: network < graph.length ? `container:${`${network}`.padEnd(64, '_')}` : 'net',
+        }),
+      )
+      const namesOf = (i: number) => (graph[i]?.names ?? []).map((each) => `shop-${each}-1`)
+      const direct = graph.map(({ needs, names, network }, i) =>
+        graph.flatMap((each, j) => (j !== i && (needs.includes(each.service) || names.includes(j) || network === j) ? [j] : [])),
+      )
+      const reaches = (from: number, to: number, seen: readonly number[] = []): boolean =>
+        from === to || (direct[from] ?? []).some((next) => !seen.includes(next) && reaches(next, to, [...seen, from]))
+      const expected = direct.map((needed, i) => needed.filter((each) => !reaches(each, i)).map((each) => all[each]?.id))
+      const found = mapProviders(all, (of) => namesOf(all.indexOf(of)))
+      t.same(
+        [...found.values()].map((needed) => needed.map(id)),
+        expected,
+      )
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+t.test('thousands that all need each other, and a chain of thousands, take work in proportion', async (t) => {
+  const worker = { 'com.docker.compose.service': 'worker' }
+  const round = Array.from({ length: 5000 }, (_, i) => container(`w${i}`, { needs: 'worker:x:y', labels: worker }))
+  const chain = Array.from({ length: 5000 }, (_, i) => container(`c${i}`, { needs: `c${i + 1}:x:y` }))
+  t.ok([...mapProviders(round, () => ['worker']).values()].every((needed) => needed.length === 0))
+  const found = mapProviders(chain, () => [])
+  t.same(found.get(id(chain[0] ?? db))?.map(id), [id(chain[1] ?? db)])
 })
 
 t.test('a network mode that names a container', async (t) => {
