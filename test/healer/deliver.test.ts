@@ -1,4 +1,5 @@
 // One request to a receiver that answers rightly, wrongly, late, endlessly, or not at all; and secrets, which no answer brings into a log.
+import type { ServerResponse } from 'node:http'
 import t from 'tap'
 import { deliver } from '../../healer/alert/deliver.ts'
 import { startServer } from './support/bench.ts'
@@ -72,16 +73,32 @@ await t.test('one that is not there, breaks off or speaks nonsense is tried agai
   })
 })
 
-await t.test('one that hangs, before its answer or in it, is waited for to a bound', async (t) => {
+await t.test('one that hangs before its answer is waited for to a bound', async (t) => {
   const app = await startServer(t)
   app.handler = () => undefined
-  const late = { outcome: 'later', answer: 'it cannot be reached (no answer within 0.3 s)' }
-  t.same(await deliver(request(app.port), 300), late)
-  app.handler = (_asked, response) => {
-    const drip = setInterval(() => response.write('x'), 50)
-    response.once('close', () => clearInterval(drip))
+  t.same(await deliver(request(app.port), 300), { outcome: 'later', answer: 'it cannot be reached (no answer within 0.3 s)' })
+})
+
+await t.test('once the status is there it stands, though the body never ends, or breaks off', async (t) => {
+  const app = await startServer(t)
+  const bodies: Record<string, (response: ServerResponse) => unknown> = {
+    drips: (response) => {
+      const drip = setInterval(() => response.write('x'), 50)
+      response.once('close', () => clearInterval(drip))
+    },
+    // Half of a secret is not shown either.
+    stands: (response) => response.write(`no such key: ${SECRET.slice(0, 10)}`),
+    'breaks off': (response) => response.write('so', () => response.socket?.destroy()),
   }
-  t.same(await deliver(request(app.port), 300), late)
+  for (const [what, write] of Object.entries(bodies)) {
+    const answerOf = async (status: number) => {
+      app.handler = (_asked, response) => write(response.writeHead(status, { 'content-length': 1000, 'retry-after': '30' }))
+      return deliver(request(app.port), 1000)
+    }
+    t.same(await answerOf(200), { outcome: 'delivered', answer: 'it answered 200' }, what)
+    t.same(await answerOf(400), { outcome: 'never', answer: 'it answered 400' }, what)
+    t.same(await answerOf(503), { outcome: 'later', answer: 'it answered 503', afterMs: 30_000 }, what)
+  }
 })
 
 await t.test('an answer without end is read to a bound', async (t) => {
