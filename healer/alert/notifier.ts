@@ -52,7 +52,7 @@ const FORMAT = {
   whenSetAside: 'open incidents are forgotten, and what was not told yet is not told',
 }
 
-/** Rejects where `stateDir` cannot be written. */
+/** Rejects where `saveFirst` does. */
 export async function openNotifier(options: NotifierOptions): Promise<Notifier> {
   const { receivers, clock, log } = options
   const telling: Telling = {
@@ -66,7 +66,7 @@ export async function openNotifier(options: NotifierOptions): Promise<Notifier> 
   let book: Book = found ? { incidents: found.incidents, cooldowns: found.cooldowns } : EMPTY_BOOK
   let outbox = keepKnown(found?.outbox ?? {}, receivers, log)
   const writer = createStateWriter(file, () => ({ version: VERSION, ...book, outbox }), log)
-  await writer.save()
+  await writer.saveFirst()
   const save = writer.saveSoon
 
   const senders = new Map(

@@ -59,14 +59,14 @@ type Entry = z.infer<typeof entrySchema>
 /** The most containers that are remembered; the longest unchanged are forgotten first. */
 const MAX_ENTRIES = 2000
 
-/** Opens the memory in `directory`. A file that cannot be understood is set aside. Rejects where the directory cannot be written. */
+/** Opens the memory in `directory`. A file that cannot be understood is set aside. Rejects where `saveFirst` does. */
 export async function openMemory(directory: string, clock: Clock, log: Logger): Promise<Memory> {
   const file = join(directory, 'healer.json')
   const stored = await loadState(file, FORMAT, log)
   const entries = new Map(Object.entries(stored?.containers ?? {}))
   const content = () => ({ version: VERSION, containers: Object.fromEntries(entries) })
-  const { save, saveSoon } = createStateWriter(file, content, log)
-  await save()
+  const { saveFirst, saveSoon } = createStateWriter(file, content, log)
+  await saveFirst()
   return {
     recall(container) {
       const entry = entries.get(container.name)

@@ -34,30 +34,41 @@ export async function loadState<T>(file: string, format: StateFormat<T>, log: Lo
 }
 
 export type StateWriter = {
-  /** Writes now; rejects where that fails. Not while anything else is written here: before the first `saveSoon`. */
-  readonly save: () => Promise<void>
+  /**
+   * Writes now, before the first `saveSoon`. Rejects where that fails, for the directory may be the wrong one; not where the disk is full or
+   * read-only, which is said in the log: a healer that runs copes with that, so one that starts does.
+   */
+  readonly saveFirst: () => Promise<void>
   /** Many changes in one turn make one write. Resolves once it is on the disk, or once it was said in the log that it is not. */
   readonly saveSoon: () => Promise<void>
   /** Resolves once nothing is left of what was to be saved soon. */
   readonly written: () => Promise<void>
 }
 
+/** Of a disk that is as it should be another time. */
+const PASSING = ['ENOSPC', 'EDQUOT', 'EROFS']
+
 /** `content`: what the file is to hold, asked at each write. */
 export function createStateWriter(file: string, content: () => object, log: Logger): StateWriter {
   const save = () => replaceWhole(file, `${JSON.stringify(content(), null, 1)}\n`)
+  const sayUnwritten = (error: unknown) =>
+    log.error({ err: error }, `${file} cannot be written; after a restart the healer would not know what it knows now`)
+  const saveFirst = () =>
+    save().catch((error: NodeJS.ErrnoException) => {
+      if (!PASSING.includes(error.code ?? '')) throw error
+      sayUnwritten(error)
+    })
   let queued: Promise<void> | undefined
   let writing: Promise<void> = Promise.resolve()
   const saveSoon = (): Promise<void> => {
     queued ??= writing.then(async () => {
       queued = undefined
-      writing = save().catch((error: unknown) =>
-        log.error({ err: error }, `${file} cannot be written; after a restart the healer would not know what it knows now`),
-      )
+      writing = save().catch(sayUnwritten)
       await writing
     })
     return queued
   }
-  return { save, saveSoon, written: () => queued ?? writing }
+  return { saveFirst, saveSoon, written: () => queued ?? writing }
 }
 
 /** `undefined`: it is no JSON. */

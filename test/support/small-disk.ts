@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Owner, temporaryDirectory } from '../../support/temporary.ts'
+import { type Owner, temporaryDirectory } from './temporary.ts'
 
 export type SmallDisk = {
   readonly directory: string
