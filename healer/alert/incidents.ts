@@ -113,10 +113,17 @@ function forEachOpen(book: Book, act: (book: Book, incident: Incident) => Noted)
 }
 
 /** What an incident that was told of is a reminder of; to who was to hear of another, it is what they were to hear. */
-function findDue({ cooldowns }: Book, { container, told, kept }: Incident, nowMs: number, { reminderMs }: Telling) {
-  if (!told) return kept && (cooldowns[container]?.untilMs ?? 0) <= nowMs ? kept : undefined
-  const isDue = reminderMs > 0 && nowMs - told.atMs >= reminderMs
+function findDue(book: Book, { container, told, kept }: Incident, nowMs: number, telling: Telling) {
+  if (!told) return kept && !isQuiet(book.cooldowns[container], nowMs, telling) ? kept : undefined
+  // In the future, if the clock was set back: that far, it is told again at once; less far, within twice the interval.
+  const isDue = telling.reminderMs > 0 && Math.abs(nowMs - told.atMs) >= telling.reminderMs
   return isDue ? ({ event: 'reminder', severity: told.severity } as const) : undefined
+}
+
+/** Whether the cooldown lasts. One that would for longer than any can began on a clock that was set back since, and is over. */
+function isQuiet(cooldown: Cooldown | undefined, nowMs: number, { cooldownMs }: Telling): boolean {
+  const leftMs = (cooldown?.untilMs ?? 0) - nowMs
+  return leftMs > 0 && leftMs <= cooldownMs
 }
 
 export function openIncident({ incidents }: Book, name: string): Incident | undefined {
@@ -147,7 +154,7 @@ function tell(book: Book, incident: Incident, news: News, nowMs: number, telling
   if (to.length === 0) return { book: put(book, incident), sent: [] }
   const cooldown = book.cooldowns[container] ?? { untilMs: 0, untold: 0 }
   const counted = { ...incident, alerts: incident.alerts + 1 }
-  if (!incident.told && cooldown.untilMs > nowMs && news.severity !== 'critical') {
+  if (!incident.told && isQuiet(cooldown, nowMs, telling) && news.severity !== 'critical') {
     const untold = cooldown.untold + (incident.alerts === 0 ? 1 : 0)
     const { event, severity } = news
     return {

@@ -196,6 +196,61 @@ await t.test('while it lasts people are reminded, at the interval, of how bad it
   t.same(pass(600 * MINUTE), [], 'and not of what is over')
 })
 
+for (const [what, backMs] of [
+  ['an hour', 60 * MINUTE],
+  ['ten years', 10 * 365 * 24 * 60 * MINUTE],
+] as const) {
+  await t.test(`a clock that is set back by ${what} silences nothing`, async (t) => {
+    const { happen, sent, pass } = keep({ cooldownMs: 10 * MINUTE, reminderMs: 30 * MINUTE })
+    happen('web', FAILING, RECOVERED)
+    happen('api', FAILING, RECOVERED)
+    happen('db', FAILING)
+    pass(MINUTE)
+    happen('api', FAILING)
+    sent.length = 0
+    pass(-backMs)
+    t.same(sent, ['db reminder ops', 'api opened ops'], 'what the cooldown kept is told, and what lasts is told again')
+    happen('web', FAILING)
+    t.same(sent.slice(2), ['web opened ops'], 'and the next incident')
+    sent.length = 0
+    for (let i = 0; i < 29; i++) pass(MINUTE)
+    t.same(sent, [], 'once')
+    pass(MINUTE)
+    t.same(sent, ['db reminder ops', 'api reminder ops', 'web reminder ops'])
+  })
+}
+
+await t.test('a clock that is set back a little reminds nobody early, and each within twice the interval', async (t) => {
+  const { happen, sent, pass } = keep({ reminderMs: 60 * MINUTE })
+  happen('web', FAILING)
+  sent.length = 0
+  pass(-59 * MINUTE)
+  t.same(sent, [])
+  for (let i = 0; i < 119; i++) pass(MINUTE)
+  t.same(sent, ['web reminder ops'])
+})
+
+await t.test('however the clock jumps, what lasts is told within a cooldown that it runs on for', async () => {
+  const cooldownMs = 10 * MINUTE
+  const jump = fc.oneof(
+    fc.constant(0),
+    fc.integer({ min: -1e12, max: 1e12 }),
+    fc.integer({ min: -2 * cooldownMs, max: cooldownMs }),
+  )
+  fc.assert(
+    fc.property(fc.array(jump, { minLength: 1, maxLength: 8 }), (jumps) => {
+      const { happen, pass, book } = keep({ cooldownMs })
+      for (const ms of jumps) {
+        happen('web', FAILING, RESTARTED, RECOVERED)
+        pass(ms)
+      }
+      happen('web', FAILING)
+      pass(cooldownMs)
+      return book().incidents.at(-1)?.told !== undefined
+    }),
+  )
+})
+
 await t.test('a container that is removed ends its incident', async (t) => {
   const { happen, list, sent } = keep()
   happen('web', FAILING)
