@@ -129,7 +129,9 @@ export function createHealer(options: HealerOptions): Healer {
       if (watcher) watcher.summary = summary
     }
     circumstances.listed(containers)
-    options.onListed?.(containers.map(({ name }) => name))
+    const listedNames = containers.map(({ name }) => name)
+    options.memory.listed(listedNames)
+    options.onListed?.(listedNames)
     // Those that are found together are spread over the interval from their second look on.
     for (const [i, summary] of unknown.entries()) startWatching(summary, (i + 1) / unknown.length)
     const present = new Set(containers.map(({ id }) => id))

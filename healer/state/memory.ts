@@ -23,6 +23,8 @@ export type Memory = {
   readonly recall: (container: ContainerSummary) => Remembered
   /** Resolves once it is on the disk, or once it was said in the log that it is not. */
   readonly remember: (container: ContainerSummary, remembered: Remembered) => Promise<void>
+  /** These are all the containers that there are now: they are not forgotten for others. */
+  readonly listed: (names: readonly string[]) => void
 }
 
 const VERSION = 2
@@ -56,17 +58,28 @@ const FORMAT = {
 }
 type Entry = z.infer<typeof entrySchema>
 
-/** The most containers that are remembered; the longest unchanged are forgotten first. */
-const MAX_ENTRIES = 2000
+/**
+ * The most containers that are remembered. Of more, those are forgotten first that are not there and have no pause, no incident and were not
+ * given up on: whoever can start many containers must not end any of that. The longest unchanged of them first; then of all others.
+ */
+export const MAX_ENTRIES = 2000
 
 /** Opens the memory in `directory`. A file that cannot be understood is set aside. Rejects where `saveFirst` does. */
 export async function openMemory(directory: string, clock: Clock, log: Logger): Promise<Memory> {
   const file = join(directory, 'healer.json')
   const stored = await loadState(file, FORMAT, log)
   const entries = new Map(Object.entries(stored?.containers ?? {}))
+  let present: ReadonlySet<string> = new Set()
   const content = () => ({ version: VERSION, containers: Object.fromEntries(entries) })
   const { saveFirst, saveSoon } = createStateWriter(file, content, log)
   await saveFirst()
+  const isNeeded = ([name, entry]: readonly [string, Entry]) =>
+    present.has(name) || entry.gaveUp || entry.incident !== undefined || recallPause(entry, clock).pausedUntilMs !== undefined
+  const forgetExcess = () => {
+    const all = [...entries]
+    const inOrder = [...all.filter((each) => !isNeeded(each)), ...all.filter(isNeeded)]
+    for (const [name] of inOrder.slice(0, entries.size - MAX_ENTRIES)) entries.delete(name)
+  }
   return {
     recall(container) {
       const entry = entries.get(container.name)
@@ -79,8 +92,11 @@ export async function openMemory(directory: string, clock: Clock, log: Logger): 
     remember(container, remembered) {
       entries.delete(container.name)
       entries.set(container.name, toEntry(container, remembered, clock))
-      for (const name of [...entries.keys()].slice(0, Math.max(0, entries.size - MAX_ENTRIES))) entries.delete(name)
+      if (entries.size > MAX_ENTRIES) forgetExcess()
       return saveSoon()
+    },
+    listed(names) {
+      present = new Set(names)
     },
   }
 }

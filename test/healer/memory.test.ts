@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { NO_ESCALATION } from '../../healer/health/state.ts'
-import { openMemory, type Remembered } from '../../healer/state/memory.ts'
+import { MAX_ENTRIES, openMemory, type Remembered } from '../../healer/state/memory.ts'
 import { compiled, plainNode } from '../support/programs.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { createBench, startServer } from './support/bench.ts'
@@ -309,6 +309,76 @@ await t.test(
     await Promise.all([3, 20, 33, 51, 98].map(killOne))
   },
 )
+
+const PLAIN: Remembered = { armed: true, escalation: NO_ESCALATION }
+const GAVE_UP: Remembered = { armed: true, escalation: { restarts: 5, lastRestartMs: undefined, gaveUp: true } }
+
+/** A memory that is filled, and which of some containers it knows after the next start. */
+async function startFilling(t: Test) {
+  const directory = temporaryDirectory(t)
+  const clock = createFakeClock()
+  const docker = createFakeDocker(clock)
+  const memory = await openMemory(directory, clock, silent)
+  const remember = (name: string, remembered: Remembered) => memory.remember(docker.add(name).summary, remembered)
+  return {
+    ...{ clock, memory, remember },
+    fill: (count: number, remembered: Remembered) =>
+      Promise.all(Array.from({ length: count }, (_, i) => remember(`job-${i}`, remembered))),
+    async kept(...names: readonly string[]) {
+      const again = await openMemory(directory, clock, silent)
+      return names.filter((name) => again.recall(docker.add(name).summary).armed)
+    },
+    stored: () => Object.keys(JSON.parse(readFileSync(join(directory, 'healer.json'), 'utf8')).containers).length,
+  }
+}
+
+await t.test('containers that come and go make none forgotten that is there, paused, ill or given up on', async (t) => {
+  const { clock, memory, remember, fill, kept, stored } = await startFilling(t)
+  const nowMs = clock.monotonicMs()
+  await remember('gone', PLAIN)
+  await remember('was-paused', { ...PLAIN, pausedUntilMs: nowMs + 1000 })
+  await remember('paused', { ...PLAIN, pausedUntilMs: Number.POSITIVE_INFINITY })
+  await remember('given-up', GAVE_UP)
+  await remember('ill', { ...PLAIN, incident: { sinceMs: nowMs, restarts: 1, failedToStart: false, toldFailed: false } })
+  await remember('there', PLAIN)
+  memory.listed(['there'])
+  await clock.advance(2000)
+  await fill(MAX_ENTRIES, PLAIN)
+  t.same(await kept('gone', 'was-paused', 'paused', 'given-up', 'ill', 'there', 'job-0', `job-${MAX_ENTRIES - 1}`), [
+    'paused',
+    'given-up',
+    'ill',
+    'there',
+    `job-${MAX_ENTRIES - 1}`,
+  ])
+  t.equal(stored(), MAX_ENTRIES)
+})
+
+await t.test('the bound holds for those as well: the longest unchanged are forgotten first', async (t) => {
+  const { remember, fill, kept, stored } = await startFilling(t)
+  await remember('first', GAVE_UP)
+  await remember('second', GAVE_UP)
+  await fill(MAX_ENTRIES - 2, GAVE_UP)
+  await remember('first', GAVE_UP)
+  await remember('last', GAVE_UP)
+  t.same(await kept('first', 'second', 'last'), ['first', 'last'])
+  t.equal(stored(), MAX_ENTRIES)
+})
+
+await t.test('the healer says which containers are there', async (t) => {
+  const directory = temporaryDirectory(t)
+  const app = await startServer(t)
+  const { docker, clock, start } = createBench(t, {}, directory)
+  const memory = await openMemory(directory, clock, silent)
+  await memory.remember(docker.add('web', app.port).summary, PLAIN)
+  const jobs = createFakeDocker(clock)
+  await Promise.all(Array.from({ length: MAX_ENTRIES - 1 }, (_, i) => memory.remember(jobs.add(`job-${i}`).summary, PLAIN)))
+  docker.add('api', app.port)
+  await start()
+  const { containers } = JSON.parse(readFileSync(join(directory, 'healer.json'), 'utf8'))
+  t.match(containers, { web: {}, api: {} }, 'one that is new is remembered')
+  t.notOk('job-0' in containers, 'and the first of those that are gone is not')
+})
 
 await t.test('a directory that cannot be written is an error at the start', async (t) => {
   await t.rejects(openMemory(join(temporaryDirectory(t), 'none'), createFakeClock(), silent), { code: 'ENOENT' })
