@@ -35,14 +35,26 @@ export function parseMaintenance(text: string): readonly MaintenanceWindow[] | u
  * overlap are one. Never more than eight days away, also where the windows leave no gap at all.
  */
 export function endsAt(windows: readonly MaintenanceWindow[], wallMs: number): number | undefined {
+  // To ask a zone's clocks is what costs, and there may be a hundred windows in a row: they are asked for a day at once.
+  const asked = new Map<string, Clocks>()
+  const clocksAt = (timeZone: string, ms: number): Clocks => {
+    const known = asked.get(timeZone)
+    if (known && ms < known.untilMs) return known
+    const clocks = readClocks(timeZone, ms)
+    asked.set(timeZone, clocks)
+    return clocks
+  }
   let endMs = wallMs
   while (endMs - wallMs < MAX_AHEAD_MS) {
     const fromMs = endMs
-    for (const window of windows) endMs = Math.max(endMs, endOf(window, fromMs) ?? fromMs)
+    for (const window of windows) endMs = Math.max(endMs, endOf(window, fromMs, clocksAt(window.timeZone, fromMs)) ?? fromMs)
     if (endMs === fromMs) break
   }
   return endMs === wallMs ? undefined : Math.min(endMs, wallMs + MAX_AHEAD_MS)
 }
+
+/** From the moment they were asked about up to `untilMs`, the clocks of a zone are `offsetMs` ahead of UTC. */
+type Clocks = { readonly offsetMs: number; readonly untilMs: number }
 
 const MINUTE_MS = 60_000
 const DAY_MINUTES = 24 * 60
@@ -132,11 +144,12 @@ function meant(word: string | undefined): string {
 }
 
 /**
- * A moment until which `window` lasts without a break, if `wallMs` is in it: its end, or an earlier change of the clocks, after which
- * one has to look again.
+ * A moment until which `window` lasts without a break, if `wallMs` is in it: its end, or an earlier one that its zone's clocks are known up to,
+ * after which one has to look again.
  */
-function endOf({ days, startMinute, endMinute, timeZone }: MaintenanceWindow, wallMs: number): number | undefined {
-  const localMs = readWallClock(wallMs, timeZone)
+function endOf(window: MaintenanceWindow, wallMs: number, clocks: Clocks): number | undefined {
+  const { days, startMinute, endMinute } = window
+  const localMs = wallMs + clocks.offsetMs
   const midnightMs = Math.floor(localMs / DAY_MS) * DAY_MS
   const weekday = new Date(midnightMs).getUTCDay()
   const sinceMidnightMs = localMs - midnightMs
@@ -148,30 +161,29 @@ function endOf({ days, startMinute, endMinute, timeZone }: MaintenanceWindow, wa
     if (overMidnight && days.includes((weekday + 6) % 7) && sinceMidnightMs < endMs) return endMs - sinceMidnightMs
     return undefined
   }
-  const untilMs = remainingMs()
-  return untilMs === undefined ? undefined : firstChange(wallMs, wallMs + untilMs, timeZone)
+  const leftMs = remainingMs()
+  return leftMs === undefined ? undefined : Math.min(wallMs + leftMs, clocks.untilMs)
 }
 
-/** The first moment after `fromMs` at which the zone's clocks are changed, if that is before `toMs`; else `toMs`. */
-function firstChange(fromMs: number, toMs: number, timeZone: string): number {
-  const offsetMs = (ms: number) => readWallClock(ms, timeZone) - ms
-  const before = offsetMs(fromMs)
-  if (offsetMs(toMs) === before) return toMs
-  let [same, changed] = [fromMs, toMs]
+/** For a day from `fromMs` on, or up to the first moment at which the clocks are changed. */
+function readClocks(timeZone: string, fromMs: number): Clocks {
+  const offsetMs = readOffset(fromMs, timeZone)
+  let [same, changed] = [fromMs, fromMs + DAY_MS]
+  if (readOffset(changed, timeZone) === offsetMs) return { offsetMs, untilMs: changed }
   while (changed - same > 1) {
     const middle = Math.floor((same + changed) / 2)
-    if (offsetMs(middle) === before) same = middle
+    if (readOffset(middle, timeZone) === offsetMs) same = middle
     else changed = middle
   }
-  return changed
+  return { offsetMs, untilMs: changed }
 }
 
-/** What a clock in `timeZone` shows at `ms`, as milliseconds since 1970 began on that clock. */
-function readWallClock(ms: number, timeZone: string): number {
+/** How far the clocks in `timeZone` are ahead of UTC at `ms`, in milliseconds. */
+function readOffset(ms: number, timeZone: string): number {
   const fields: Record<string, number> = {}
   for (const { type, value } of formatterFor(timeZone).formatToParts(ms)) fields[type] = Number(value)
   const { year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0 } = fields
-  return Date.UTC(year, month - 1, day, hour, minute, second) + (ms - Math.floor(ms / 1000) * 1000)
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(ms / 1000) * 1000
 }
 
 /** To make one costs a hundred times what it costs to use it. There are no more than Intl has time zones. */

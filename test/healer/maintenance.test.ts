@@ -180,6 +180,27 @@ await t.test('the end is after the moment, within eight days, with the windows a
   fc.assert(property, { numRuns: 2000 })
 })
 
+await t.test('windows without a gap, in whatever order, ask the clocks of their zone no more than twice a day', async (t) => {
+  const clock = (minute: number) => `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`
+  const texts = Array.from({ length: 16 }, (_, i) => `daily ${clock(i * 90)}-${clock((i + 1) * 90)} Europe/Berlin`)
+  const { prototype } = Intl.DateTimeFormat
+  const { formatToParts } = prototype
+  let reads = 0
+  prototype.formatToParts = function (this: Intl.DateTimeFormat, date) {
+    reads += 1
+    return formatToParts.call(this, date)
+  }
+  t.teardown(() => {
+    prototype.formatToParts = formatToParts
+  })
+  const atMs = Date.parse('2026-11-23T12:00Z')
+  for (const inOrder of [texts, texts.toReversed()]) {
+    reads = 0
+    t.equal(endsAt(windowsOf(inOrder.join(',')), atMs), atMs + 8 * DAY_MS)
+    t.ok(reads > 0 && reads <= 2 * 9, `${reads}`)
+  }
+})
+
 await t.test('whatever the text, it is windows, or a problem is told', async () => {
   const pieces = fc.array(
     fc.constantFrom('Sun', 'Mon-Fri', 'daily', ' ', '02:00', '-', '03:00', 'Europe/Berlin', 'Europe/', ',', ';', '24:00', '/'),
