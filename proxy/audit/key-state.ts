@@ -21,7 +21,14 @@ export async function loadKeyState(file: string): Promise<KeyState | undefined> 
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    // Node's own words name no file. Mounted alone, it could not be replaced either.
+    if (code === 'EISDIR')
+      throw new Error(
+        `${file} is a directory, as Docker makes one where a file is mounted that is not there; remove it, and mount the directory that it is in`,
+        { cause: error },
+      )
     throw error
   }
   const parsed = stateSchema.safeParse(parseJson(text))

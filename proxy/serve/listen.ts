@@ -1,16 +1,20 @@
 // Listening on a unix socket, and removing a stale one that is in the way.
-import { lstat, unlink } from 'node:fs/promises'
+import { lstat, stat, unlink } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 
 /**
  * Listens on a unix socket at `path`; its mode is the process's umask's to bound. A stale socket is removed; one that answers is an error.
+ * Where nothing can be made there, it rejects with a sentence that says what to do.
  */
 export async function listen(server: Server, path: string): Promise<void> {
   try {
     await listenOn(server, path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES') throw new Error(`${path}: ${await whyDenied(dirname(path))}`, { cause: error })
+    if (code !== 'EADDRINUSE') throw error
     await removeStaleSocket(path)
     await listenOn(server, path)
   }
@@ -24,6 +28,17 @@ function listenOn(server: Server, path: string): Promise<void> {
       resolve()
     })
   })
+}
+
+/** Node says of a directory that is not there, too, that permission is denied. */
+async function whyDenied(directory: string): Promise<string> {
+  const trouble = await stat(directory).then(
+    () => undefined,
+    ({ code }: NodeJS.ErrnoException) => code,
+  )
+  return trouble === 'ENOENT'
+    ? `there is no directory ${directory}; make it, for the user that the proxy runs as, or mount a volume there`
+    : `the user that the proxy runs as may not make a socket in ${directory}; give that user the directory, or name another`
 }
 
 /** Removes the socket at `path` if nobody listens on it any more; anything else there is an error. */

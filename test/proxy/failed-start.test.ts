@@ -1,5 +1,5 @@
 // What keeps the program from serving: a policy that is wrong ends it with 2, what is wrong around it with 1, each with a sentence.
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { HEALER_POLICY_FILE } from './support/policies.ts'
@@ -41,4 +41,26 @@ t.test('what cannot be served ends with 1 and a sentence', async (t) => {
   t.match(shared, { code: 1, stderr: `${place.client} is named twice; each client has an address of its own` })
   const noLog = await runProgram(t, ['serve', serving, '--audit', join(place.directory, 'missing', 'audit.jsonl')])
   t.match(noLog, { code: 1, stderr: /missing\/audit\.jsonl/ })
+})
+
+t.test('a place for a socket, or for keys, that is none is told with what to do', async (t) => {
+  const place = await preparePlace(t)
+  const [, serving = ''] = place.args
+  const at = (directory: string) => runProgram(t, ['serve', serving.replace(place.directory, directory), ...place.args.slice(2)])
+  const missing = join(place.directory, 'missing')
+  t.match(await at(missing), {
+    code: 1,
+    stderr: `${missing}/client.sock: there is no directory ${missing}; make it, for the user`,
+  })
+  const locked = join(place.directory, 'locked')
+  mkdirSync(locked, { mode: 0o555 })
+  const mayNot = `the user that the proxy runs as may not make a socket in ${locked}; give that user the directory, or name another`
+  t.match(await at(locked), { code: 1, stderr: `${locked}/client.sock: ${mayNot}` })
+
+  const state = join(place.directory, 'state')
+  mkdirSync(join(state, 'audit-keys.json'), { recursive: true })
+  t.match(await runProgram(t, [...place.args, '--state', state]), {
+    code: 1,
+    stderr: `postern-proxy: ${state}/audit-keys.json is a directory, as Docker makes one where a file is mounted that is not there; remove it, and`,
+  })
 })

@@ -48,6 +48,8 @@ t.test('a directory, or a place in none, is an error', async (t) => {
   const directory = temporaryDirectory(t)
   mkdirSync(join(directory, 'd'))
   await t.rejects(listen(namedServer(t, 'x'), join(directory, 'd')))
-  await t.rejects(listen(namedServer(t, 'y'), join(directory, 'missing', 's.sock')))
+  const [missing, path] = [join(directory, 'missing'), join(directory, 'missing', 's.sock')]
+  const makeIt = `there is no directory ${missing}; make it, for the user that the proxy runs as, or mount a volume there`
+  await t.rejects(listen(namedServer(t, 'y'), path), new Error(`${path}: ${makeIt}`))
   t.ok(statSync(join(directory, 'd')).isDirectory())
 })
