@@ -27,8 +27,8 @@ const PEACE_MS = 900_000
 const FAULT_EVERY_MS = { atLeast: 3000, atMost: 20_000, inAll: 40 }
 /** Of one container, until it is reset: past restarts weigh until ten healthy minutes have passed, and at five it would rightly be given up on. */
 const MOST_ILLNESSES = 3
-/** Small files, so that they take turns; and restarts enough for all. */
-const AUDIT = { kilobytes: 64, files: 8 }
+/** Files that take turns, and hold more than the thousand lines that come at once as the proxy ends and starts; and restarts enough for all. */
+const AUDIT = { kilobytes: 512, files: 8 }
 const BUDGET = '{ container: 5 per 1m, client: 30 per 1m }'
 const SETTINGS = {
   CHECK_INTERVAL: '5',
