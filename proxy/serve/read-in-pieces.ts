@@ -4,7 +4,8 @@ import type { Socket } from 'node:net'
 
 /** Bytes; the shortest head has 18. */
 const MIN_PIECE_BYTES = 256
-const END_OF_HEAD = '\n\r\n'
+/** The second is one to the parser of Node 20.18. */
+const ENDS_OF_HEAD = ['\n\r\n', '\n\n']
 
 /**
  * Once `socket` is destroyed, nothing of what it has read is parsed beyond the piece that is under way. What has no end of a head in it,
@@ -17,8 +18,9 @@ export function readInPieces(socket: Socket): void {
     let takesMore = true
     let start = 0
     while (start < chunk.length && !socket.destroyed) {
-      const last = chunk.indexOf(END_OF_HEAD, start + MIN_PIECE_BYTES)
-      const end = last < 0 ? chunk.length : last + END_OF_HEAD.length
+      const from = start + MIN_PIECE_BYTES
+      const ends = ENDS_OF_HEAD.map((end) => [chunk.indexOf(end, from), end.length] as const).filter(([at]) => at >= 0)
+      const end = Math.min(chunk.length, ...ends.map(([at, length]) => at + length))
       takesMore = push(chunk.subarray(start, end))
       start = end
     }

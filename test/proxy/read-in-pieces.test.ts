@@ -23,16 +23,20 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
 /** In a piece are fewer requests. */
 const FEW = 20
 
-t.test('once its connection is destroyed, nothing more is asked over it', async (t) => {
+t.test('once its connection is destroyed, nothing more is asked over it, however heads end', async (t) => {
   let asked = 0
   const path = await serve(t, ({ socket }) => {
     asked += 1
     socket.destroy()
   })
-  const socket = connect(path).on('error', () => 'it was closed')
-  socket.write(REQUEST.repeat(2000))
-  await once(socket.resume(), 'close')
-  t.ok(asked > 0 && asked < FEW, `${asked}`)
+  // Whether the others are heads at all is for Node's parser to say.
+  for (const head of [REQUEST, REQUEST.replace(/\r\n$/, '\n'), REQUEST.replaceAll('\r', '')]) {
+    asked = 0
+    const socket = connect(path).on('error', () => 'it was closed')
+    socket.write(head.repeat(2000))
+    await once(socket.resume(), 'close')
+    t.ok(asked < FEW && (asked > 0 || head !== REQUEST), `${asked} of ${JSON.stringify(head)}`)
+  }
 })
 
 t.test('nor what was read while the connection waited for an answer to be taken', async (t) => {
