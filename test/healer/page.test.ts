@@ -225,6 +225,17 @@ await t.test('those who listen are bounded in number, and who leaves makes room'
   for (const stream of streams) stream.close()
 })
 
+await t.test('who asks for the head alone of what changes does not listen', async (t) => {
+  const { url } = await start(t)
+  for (let i = 0; i < MAX_LISTENERS; i += 1) {
+    const { status, headers } = await fetch(`${url}/events`, { method: 'HEAD' })
+    t.match({ status, type: headers.get('content-type') }, { status: 200, type: 'text/event-stream' })
+  }
+  const { answer, close } = await events(url, 'none')
+  t.equal(answer.status, 200)
+  close()
+})
+
 await t.test('what is wrong with the whole is said first, with what to do', async (t) => {
   const cases: readonly [string, Partial<StatusPageOptions>, (bench: Bench, app: Server) => Promise<void>, RegExp][] = [
     [

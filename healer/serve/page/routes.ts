@@ -1,7 +1,8 @@
 // The status page over HTTP: the document, what it is made with, and what changes on it, as server-sent events. Nothing here changes
 // anything or asks Docker anything, and who listens is bounded in number.
 import { randomBytes } from 'node:crypto'
-import type { Hono } from 'hono'
+import type { HttpBindings } from '@hono/node-server'
+import type { Context, Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { Times } from '../api/containers.ts'
 import { refuse } from '../guard.ts'
@@ -36,27 +37,28 @@ export function addPage(app: Hono, { makeParts, clock }: PageOptions): void {
   app.get('/page/page.css', (context) => context.body(PAGE_CSS, 200, { 'content-type': 'text/css; charset=utf-8' }))
   app.get('/page/page.js', (context) => context.body(PAGE_SCRIPT, 200, { 'content-type': 'text/javascript; charset=utf-8' }))
   app.get('/page/icon.svg', (context) => context.body(PAGE_ICON, 200, { 'content-type': 'image/svg+xml' }))
-  app.get('/events', (context) => {
+  app.get('/events', (context: Context<{ Bindings: HttpBindings }>) => {
+    // It has no body, so that nobody would take, or end, what is written to it.
+    if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'text/event-stream' })
     if (listeners >= MAX_LISTENERS)
       return refuse(context, 503, `${MAX_LISTENERS} listen already; the page itself can be loaded again`, { 'retry-after': '15' })
     listeners += 1
     return streamSSE(context, async (stream) => {
+      context.env.outgoing.once('close', () => {
+        listeners -= 1
+        stream.abort()
+      })
       let since = context.req.header('last-event-id') ?? context.req.query('since') ?? ''
       let quietMs = Number.POSITIVE_INFINITY
-      stream.onAbort(() => undefined)
-      try {
-        while (!stream.aborted) {
-          const update = await feed.since(since)
-          if (update.version !== since || quietMs >= SAY_EVERY_MS) {
-            await stream.writeSSE({ data: JSON.stringify(update), id: update.version })
-            quietMs = 0
-          }
-          since = update.version
-          await stream.sleep(LOOK_EVERY_MS)
-          quietMs += LOOK_EVERY_MS
+      while (!stream.aborted) {
+        const update = await feed.since(since)
+        if (update.version !== since || quietMs >= SAY_EVERY_MS) {
+          await stream.writeSSE({ data: JSON.stringify(update), id: update.version })
+          quietMs = 0
         }
-      } finally {
-        listeners -= 1
+        since = update.version
+        await stream.sleep(LOOK_EVERY_MS)
+        quietMs += LOOK_EVERY_MS
       }
     })
   })
