@@ -213,7 +213,7 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     const { found, durationMs } = await gates.probe(async () => {
       const startedMs = clock.monotonicMs()
       const stale = chosen.kind === 'docker' && !isFresh
-      const result = stale ? unknown('Docker cannot be asked for its verdict') : await runProbe(chosen, seen)
+      const result = stale ? unknown('Docker cannot be asked for its verdict') : await runProbe(chosen, seen, signal)
       return { found: result, durationMs: clock.monotonicMs() - startedMs }
     })
     const wasHeldUp = found.result === 'failure' && durationMs > settings.timeoutMs + HELD_UP_MS
@@ -244,6 +244,8 @@ export function createWatcher(options: WatchOptions, signal: AbortSignal): Conta
     const running = runningNow()
     const run = state.run?.startedAt
     const probed = running && (await probeOnce(running))
+    // The probe was ended with the watching, and found nothing out.
+    if (signal.aborted) return 'gone'
     // Before anything but a success counts, the container itself is looked at: it may have been stopped, or started anew, since the list.
     if (isSeen && probed && probed.result.result !== 'success' && !(await observe())) return 'gone'
     if (probed && runningNow() && state.run?.startedAt === run) await count(probed)

@@ -36,8 +36,8 @@ const OWN_LATENESS_MS = 1000
 const MAX_RECEIVED_BYTES = 1024 * 1024
 const LOOK_EVERY_MS = 50
 
-/** Runs `open`, which connects and ends the attempt sooner or later, or is ended after `timeoutMs`. */
-export function attempt(target: Target, open: (attempt: Attempt) => Connection): Promise<ProbeResult> {
+/** Runs `open`, which connects and ends the attempt sooner or later, or is ended after `timeoutMs`, or once `signal` aborts. */
+export function attempt(target: Target, open: (attempt: Attempt) => Connection, signal?: AbortSignal): Promise<ProbeResult> {
   const { timeoutMs, maxLatencyMs } = target
   return new Promise((resolve) => {
     const startedMs = performance.now()
@@ -48,9 +48,11 @@ export function attempt(target: Target, open: (attempt: Attempt) => Connection):
       ended = true
       clearTimeout(timer)
       clearInterval(looking)
+      signal?.removeEventListener('abort', stop)
       connection?.destroy()
       resolve(inTime(result, performance.now() - startedMs, maxLatencyMs))
     }
+    const stop = () => end(unknown('nobody waits for its answer any more'))
     const noneWithin = (bound: string) => end(failure(`${connection?.tooLate?.() ?? 'no answer'} within ${bound}`))
     const timer = setTimeout(() => {
       const lateMs = performance.now() - startedMs - timeoutMs
@@ -60,6 +62,8 @@ export function attempt(target: Target, open: (attempt: Attempt) => Connection):
     const looking = setInterval(() => {
       if ((connection?.received?.() ?? 0) > MAX_RECEIVED_BYTES) noneWithin('1 MiB')
     }, LOOK_EVERY_MS)
+    signal?.addEventListener('abort', stop)
+    if (signal?.aborted) return stop()
     try {
       connection = open({ end, fail: (error) => end(explainError(error)) })
       if (ended) connection.destroy()

@@ -17,10 +17,10 @@ export type GrpcProbe = Target &
 const MAX_ANSWER_BYTES = 4 * 1024
 const MAX_HEADER_BYTES = 16 * 1024
 
-/** Probes once. Never rejects; takes no longer than `timeoutMs`. */
-export async function probeGrpc(probe: GrpcProbe): Promise<ProbeResult> {
+/** Probes once. Never rejects; takes no longer than `timeoutMs`, or than until `signal` aborts. */
+export async function probeGrpc(probe: GrpcProbe, signal?: AbortSignal): Promise<ProbeResult> {
   const tls = await loadTls(probe)
-  return typeof tls === 'string' ? unknown(tls) : attempt(probe, (running) => check(probe, tls, running))
+  return typeof tls === 'string' ? unknown(tls) : attempt(probe, (running) => check(probe, tls, running), signal)
 }
 
 type Answer = { headers?: IncomingHttpHeaders; trailers?: IncomingHttpHeaders; body: Buffer }

@@ -25,10 +25,10 @@ export type HttpProbe = Target &
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_BODY_BYTES = 64 * 1024
 
-/** Probes once. Never rejects; takes no longer than `timeoutMs`. */
-export async function probeHttp(probe: HttpProbe): Promise<ProbeResult> {
+/** Probes once. Never rejects; takes no longer than `timeoutMs`, or than until `signal` aborts. */
+export async function probeHttp(probe: HttpProbe, signal?: AbortSignal): Promise<ProbeResult> {
   const tls = await loadTls(probe)
-  return typeof tls === 'string' ? unknown(tls) : attempt(probe, (running) => ask(probe, tls, running))
+  return typeof tls === 'string' ? unknown(tls) : attempt(probe, (running) => ask(probe, tls, running), signal)
 }
 
 function ask(probe: HttpProbe, tls: TlsOptions, { end, fail }: Attempt) {

@@ -17,26 +17,33 @@ export type Probe = ProbeOf<Kind>
 
 /** How a kind of probe is carried out, and what it is called. */
 type Definition<K extends Kind> = {
-  /** Probes once. Never rejects. `detail` is the container as last inspected. */
-  readonly probe: (probe: ProbeOf<K>, detail: ContainerDetail) => ProbeResult | Promise<ProbeResult>
+  /** Probes once, until `signal` aborts. Never rejects. `detail` is the container as last inspected. */
+  readonly probe: (probe: ProbeOf<K>, detail: ContainerDetail, signal?: AbortSignal) => ProbeResult | Promise<ProbeResult>
   /** For people, without the address. */
   readonly describe: (probe: ProbeOf<K>) => string
 }
 
 export const PROBES: { readonly [K in Kind]: Definition<K> } = {
   http: {
-    probe: probeHttp,
+    probe: (probe, _detail, signal) => probeHttp(probe, signal),
     describe: ({ scheme, method, port, path }) => `${scheme}${method === 'GET' ? '' : ` ${method}`} :${port}${path}`,
   },
-  tcp: { probe: probeTcp, describe: ({ port }) => `tcp :${port}` },
-  grpc: { probe: probeGrpc, describe: ({ port, service }) => `grpc :${port}${service && ` ${service}`}` },
+  tcp: { probe: (probe, _detail, signal) => probeTcp(probe, signal), describe: ({ port }) => `tcp :${port}` },
+  grpc: {
+    probe: (probe, _detail, signal) => probeGrpc(probe, signal),
+    describe: ({ port, service }) => `grpc :${port}${service && ` ${service}`}`,
+  },
   docker: { probe: (_probe, detail) => probeDocker(detail), describe: () => 'docker' },
   none: { probe: ({ reason }) => unknown(reason), describe: ({ reason }) => `no probe: ${reason}` },
 }
 
-/** Probes once. Never rejects. `detail` is the container as last inspected. */
-export async function runProbe<K extends Kind>(probe: ProbeOf<K>, detail: ContainerDetail): Promise<ProbeResult> {
-  return PROBES[probe.kind].probe(probe, detail)
+/** Probes once, until `signal` aborts. Never rejects. `detail` is the container as last inspected. */
+export async function runProbe<K extends Kind>(
+  probe: ProbeOf<K>,
+  detail: ContainerDetail,
+  signal?: AbortSignal,
+): Promise<ProbeResult> {
+  return PROBES[probe.kind].probe(probe, detail, signal)
 }
 
 /** For people: `http :8080/health`, `docker`, or why there is none. */

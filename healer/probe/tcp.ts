@@ -1,6 +1,6 @@
 // The TCP probe: a connection; and where asked for, some bytes sent, and some that must come back.
 import { connect } from 'node:net'
-import { attempt, type Target } from './attempt.ts'
+import { type Attempt, attempt, type Target } from './attempt.ts'
 import { quoteBytes } from './quote.ts'
 import { failure, type ProbeResult, success } from './result.ts'
 
@@ -13,10 +13,10 @@ export type TcpProbe = Target & {
 
 const MAX_ANSWER_BYTES = 16 * 1024
 
-/** Probes once. Never rejects; takes no longer than `timeoutMs`. */
-export function probeTcp(probe: TcpProbe): Promise<ProbeResult> {
+/** Probes once. Never rejects; takes no longer than `timeoutMs`, or than until `signal` aborts. */
+export function probeTcp(probe: TcpProbe, signal?: AbortSignal): Promise<ProbeResult> {
   const { address, port, send, expect } = probe
-  return attempt(probe, ({ end, fail }) => {
+  const open = ({ end, fail }: Attempt) => {
     const socket = connect({ host: address, port, noDelay: true })
     let answer = Buffer.alloc(0)
     const soFar = () => (answer.length > 0 ? `answered ${quoteBytes(answer)}` : 'answered nothing')
@@ -40,5 +40,6 @@ export function probeTcp(probe: TcpProbe): Promise<ProbeResult> {
       destroy: () => void socket.destroy(),
       tooLate: () => (expect !== undefined && answer.length > 0 ? `${soFar()}, not ${quoteBytes(expect)},` : undefined),
     }
-  })
+  }
+  return attempt(probe, open, signal)
 }

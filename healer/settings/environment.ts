@@ -12,6 +12,7 @@ import {
   httpPath,
   httpUrl,
   oneOf,
+  probeTimeout,
   routingKey,
   truth,
   unixSocket,
@@ -35,7 +36,7 @@ const withDefault = <T>(kind: ValueKind<T>, text: string) => ({ kind, default: t
 export const VARIABLES = {
   CHECK_INTERVAL: withDefault(duration(1000), '15'),
   FAILURE_THRESHOLD: withDefault(wholeNumber(1, 100), '3'),
-  REQUEST_TIMEOUT: withDefault(duration(100), '5'),
+  REQUEST_TIMEOUT: withDefault(probeTimeout, '5'),
   HEALTH_PATH: withDefault(httpPath, '/health'),
   SLACK_WEBHOOK_URL: { kind: httpUrl, secret: true },
   PAGERDUTY_ROUTING_KEY: { kind: routingKey, secret: true },

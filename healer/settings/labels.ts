@@ -15,6 +15,7 @@ import {
   httpPath,
   names,
   oneOf,
+  probeTimeout,
   shortText,
   statusRanges,
   truth,
@@ -46,7 +47,7 @@ const describing = <T, More extends object>(probes: readonly ProbeKind[], kind: 
 /** Every label, without `healer.`, with what it takes. docs/healer.md is held to this table by a test. */
 export const LABELS = {
   interval: { ...duration(1000), variable: 'CHECK_INTERVAL' },
-  timeout: { ...duration(100), variable: 'REQUEST_TIMEOUT', probes: NETWORK },
+  timeout: { ...probeTimeout, variable: 'REQUEST_TIMEOUT', probes: NETWORK },
   retries: { ...wholeNumber(1, 100), variable: 'FAILURE_THRESHOLD', probes: NETWORK },
   start_period: { ...duration(0), variable: 'START_PERIOD' },
   retry_interval: { ...duration(1000), variable: 'RETRY_INTERVAL', probes: NETWORK },

@@ -1,6 +1,6 @@
 // The kinds of value that settings take, from the environment and from labels alike: how each is read, and what it
 // takes, in words for the message when it is wrong.
-import { parseDuration } from './duration.ts'
+import { parseDuration, renderDuration } from './duration.ts'
 
 export type ValueKind<T> = {
   /** What it takes, to follow “takes”. */
@@ -14,13 +14,16 @@ export type ValueKind<T> = {
 /** A duration of at least `minMs` and at most `maxMs`, in milliseconds. */
 export function duration(minMs: number, maxMs = 86_400_000): ValueKind<number> {
   return {
-    takes: `a number of seconds or a duration such as 1m30s, at least ${minMs / 1000} s and at most ${maxMs / 3_600_000} h`,
+    takes: `a number of seconds or a duration such as 1m30s, at least ${minMs / 1000} s and at most ${renderDuration(maxMs)}`,
     parse(text) {
       const parsed = parseDuration(text)
       return parsed !== undefined && parsed >= minMs && parsed <= maxMs ? parsed : undefined
     },
   }
 }
+
+/** How long a probe waits for an answer: not so long that those that never get one keep others from being probed. */
+export const probeTimeout = duration(100, 600_000)
 
 export function wholeNumber(min: number, max: number): ValueKind<number> {
   return {

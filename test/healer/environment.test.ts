@@ -59,7 +59,7 @@ const wrong: [name: string, value: string, message: string][] = [
   [
     'REQUEST_TIMEOUT',
     '1e3',
-    'REQUEST_TIMEOUT is “1e3”; it takes a number of seconds or a duration such as 1m30s, at least 0.1 s and at most 24 h',
+    'REQUEST_TIMEOUT is “1e3”; it takes a number of seconds or a duration such as 1m30s, at least 0.1 s and at most 10 min',
   ],
   ['HEALTH_PATH', 'health', 'HEALTH_PATH is “health”; it takes a path such as /health, without spaces'],
   ['DRY_RUN', 'yes', 'DRY_RUN is “yes”; it takes true or false'],

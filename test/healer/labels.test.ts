@@ -165,6 +165,12 @@ const wrong: [label: string, value: string, message: string, decidesProbe: boole
     'healer.interval is “1 hour”; it takes a number of seconds or a duration such as 1m30s, at least 1 s and at most 24 h',
     false,
   ],
+  [
+    'healer.timeout',
+    '11m',
+    'healer.timeout is “11m”; it takes a number of seconds or a duration such as 1m30s, at least 0.1 s and at most 10 min',
+    false,
+  ],
   ['healer.method', 'DELETE', 'healer.method is “DELETE”; it takes GET, HEAD, OPTIONS or POST', true],
   ['healer.scheme', 'HTTPS', 'healer.scheme is “HTTPS”; it takes http or https', true],
   ['healer.hostname', '10.0.0.1', 'healer.hostname is “10.0.0.1”; it takes a host name such as web.example.com', true],

@@ -1,5 +1,7 @@
 // Each container is looked at on its own clock: spread over the interval, a bounded number at once, a slow one delays no other, and a
 // machine that slept causes neither a burst nor a false failure.
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { createBench, startServer } from './support/bench.ts'
 
@@ -29,6 +31,40 @@ await t.test('one that does not answer delays no other', async (t) => {
   const before = quick.requests
   await bench.clock.advance(60_000)
   t.equal(quick.requests - before, 4)
+})
+
+await t.test('probes that hang end with the watching of their containers, and keep no other from being probed', async (t) => {
+  const open = new Set<Socket>()
+  const silent = createServer((socket) => {
+    open.add(socket)
+    socket.on('error', () => undefined).on('close', () => open.delete(socket))
+    socket.resume()
+  })
+  await once(silent.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => {
+    for (const socket of open) socket.destroy()
+    silent.close()
+  })
+  const until = async (holds: () => boolean) => {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const bench = createBench(t, { REQUEST_TIMEOUT: '10m' })
+  const web = await startServer(t)
+  bench.docker.add('web', web.port)
+  const kinds = [{ 'healer.probe': 'http' }, { 'healer.probe': 'grpc' }, { 'healer.probe': 'tcp', 'healer.expect': 'x' }]
+  const { port } = silent.address() as AddressInfo
+  const jobs = Array.from({ length: 256 }, (_, i) =>
+    bench.docker.add(`job-${i}`, port, { summary: { labels: { monitored: 'true', ...kinds[i % 3] } } }),
+  )
+  await bench.start(0)
+  await until(() => open.size === jobs.length)
+  for (const { summary } of jobs.slice(3)) bench.docker.containers.delete(summary.id)
+  const before = web.requests
+  await bench.clock.advance(15_000)
+  await until(() => web.requests > before && open.size === 3)
+  t.same(bench.kinds('job-0'), [])
+  await bench.stop()
+  await until(() => open.size === 0)
 })
 
 await t.test('Docker is asked about few at once, however many containers there are', async (t) => {
