@@ -34,6 +34,8 @@ const LIMITS: Limits = {
 
 /** Bytes of a request's line and headers. */
 const MAX_HEAD_BYTES = 16 * 1024
+/** Each takes a multiple of its bytes in memory. */
+const MAX_HEADERS = 128
 /** Milliseconds that a connection stays open after its last answer for a client that is still writing: it may not read before. */
 const LINGER_MS = 1000
 /** Requests that a client may write ahead before its connection is closed at once. */
@@ -123,6 +125,7 @@ export function createBoundedServer(
   const answerOrRefuse = (request: IncomingMessage, incoming: Incoming): Promise<AnyAnswer> => {
     const head = headOf(request)
     const lacksHost = request.httpVersion === '1.1' && request.headers.host === undefined
+    if (request.rawHeaders.length >= 2 * MAX_HEADERS) return refused(TOO_MANY_HEADERS, head)
     return lacksHost ? refused(NO_HOST, head) : answer(head, incoming)
   }
 
@@ -187,8 +190,8 @@ export function createBoundedServer(
   })
   server.maxConnections = limits.maxConnections
   server.on(transport.connected, readInPieces)
-  // Their size is bounded; a bound on their number would hide those beyond it from the checks.
-  server.maxHeadersCount = 0
+  // Those beyond are hidden from the checks; who sends as many is refused.
+  server.maxHeadersCount = MAX_HEADERS
   // An expectation is a request like any other: what is asked for is judged, and nothing is said before.
   for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) server.on(event, take)
   server.on('upgrade', takeUpgrade)
@@ -214,11 +217,13 @@ export function createBoundedServer(
 }
 
 const NO_HOST = refuse(400, 'request.header', 'the header host is missing')
+const TOO_MANY_HEADERS = refuse(400, 'request.header', `the request has ${MAX_HEADERS} headers or more`)
 const NO_TUNNEL = refuse(400, 'request.target', 'the request asks for a tunnel; nothing here is one')
 
 /** What Node's parser found wrong, or that it waited for long enough. */
 function refusalOf({ code }: NodeJS.ErrnoException): Refusal {
-  if (code === 'HPE_HEADER_OVERFLOW') return refuse(431, 'request.header', `the head is larger than ${MAX_HEAD_BYTES} bytes`)
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return refuse(431, 'request.header', `the head is larger than ${MAX_HEAD_BYTES} bytes, or has too many headers`)
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refuse(408, 'request.timeout', 'the request did not come in time')
   return refuse(400, 'request.framing', 'what was sent is not a request of HTTP/1.1')
 }

@@ -146,10 +146,20 @@ t.test('requests whose connections are gone still count as under way, and are bo
   t.ok(proxy.engine.lines().length <= 256)
 })
 
+const many = (count: number, header: string): readonly string[] => Array(count).fill(header)
+const UPGRADE = ['Connection: Upgrade', 'Upgrade: h2c']
 const malformed: readonly (readonly [what: string, bytes: string, status: number, rule: string, method: string])[] = [
   ['bytes that are no request', '\x16\x03\x01\x02\0\x01\r\n\r\n', 400, 'request.framing', ''],
   ['a request line without an end', `GET ${'/'.repeat(20_000)}`, 431, 'request.header', ''],
   ['20 KB of headers', plainRequest('GET /_ping', [`X-A: ${'a'.repeat(20_480)}`]), 431, 'request.header', ''],
+  ['128 headers', plainRequest('GET /_ping', many(127, 'X-A: b')), 400, 'request.header', 'GET'],
+  [
+    'an upgrade with 128 headers',
+    plainRequest('POST /session', [...UPGRADE, ...many(125, 'X-A: b')]),
+    400,
+    'request.header',
+    'POST',
+  ],
   ['no Host', 'GET /_ping HTTP/1.1\r\n\r\n', 400, 'request.header', 'GET'],
   ['a tunnel', 'CONNECT docker:2375 HTTP/1.1\r\nHost: docker\r\n\r\n', 400, 'request.target', 'CONNECT'],
   ['a tunnel to a path', 'CONNECT /containers/json HTTP/1.1\r\nHost: docker\r\n\r\n', 400, 'request.target', 'CONNECT'],
@@ -170,6 +180,11 @@ for (const [what, bytes, status, rule, method] of malformed) {
     t.match(await proxy.metrics(), `rule="${rule}"} 1`)
   })
 }
+
+t.test('127 headers are taken', async (t) => {
+  const proxy = await start(t)
+  t.match(await proxy.talk(plainRequest('GET /_ping', many(126, 'X-A: b'))), [{ status: 200 }])
+})
 
 t.test('a client that asks for a tunnel and hangs up breaks nothing', async (t) => {
   const proxy = await start(t)

@@ -111,14 +111,21 @@ async function writeAtOnce(t: Test, path: string, bytes: string): Promise<void> 
   await Promise.all(sockets.map((socket) => new Promise<unknown>((resolve) => socket.write(bytes, resolve))))
 }
 
-t.test('thousands of requests that are written ahead at once, on each connection, do not end it', async (t) => {
-  const place = await preparePlace(t)
-  const program = await startServing(t, place, { nodeFlags: imageFlags('proxy') })
-  await writeAtOnce(t, place.client, 'GET /_ping HTTP/1.1\r\nHost:x\r\n\r\n'.repeat(2000))
-  t.equal((await ask(place.client, 'GET /_ping')).status, 200, 'it serves')
-  program.child.kill('SIGTERM')
-  t.match(await program.ended, { code: 0 })
-})
+const FLOODS = [
+  ['thousands of requests', 'GET /_ping HTTP/1.1\r\nHost:x\r\n\r\n'.repeat(2000)],
+  ['requests with thousands of headers', `GET /_ping HTTP/1.1\r\nHost:x\r\n${'a:\r\n'.repeat(3900)}\r\n`.repeat(9)],
+] as const
+
+for (const [what, bytes] of FLOODS) {
+  t.test(`${what} that are written ahead at once, on each connection, do not end it`, async (t) => {
+    const place = await preparePlace(t)
+    const program = await startServing(t, place, { nodeFlags: imageFlags('proxy') })
+    await writeAtOnce(t, place.client, bytes)
+    t.equal((await ask(place.client, 'GET /_ping')).status, 200, 'it serves')
+    program.child.kill('SIGTERM')
+    t.match(await program.ended, { code: 0 })
+  })
+}
 
 t.test('a flood of connections and of garbage leaves the memory flat, and another client served', async (t: Test) => {
   const place = await preparePlace(t)
