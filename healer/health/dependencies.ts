@@ -11,18 +11,17 @@ export function networkProvider({ networkMode }: ContainerSummary): string | und
   return networkMode.startsWith('container:') ? networkMode.slice('container:'.length) : undefined
 }
 
-/** Containers that are needed by one name. */
-type Group = readonly ContainerSummary[]
+/** Containers that are needed by one name: any of a service will do. */
+export type Group = readonly ContainerSummary[]
 
 /**
- * The containers that each of `all` needs, by its id, itself and those that need it in turn left out: of two that need each other neither
+ * The containers that each of `all` needs, by its id, one of each group; itself and those that need it in turn left out: of two that need each other neither
  * waits. `dependsOn` is its label's list of names. What is needed is looked up, not searched for: there may be a thousand.
  */
 export function mapProviders(
   all: readonly ContainerSummary[],
   dependsOn: (container: ContainerSummary) => readonly string[],
-): ReadonlyMap<string, readonly ContainerSummary[]> {
-  const places = new Map(all.map((each, i) => [each, i]))
+): ReadonlyMap<string, readonly Group[]> {
   const byId = groupBy(all, ({ id }) => id)
   const byName = groupBy(all, ({ name }) => name)
   const byService = groupBy(all, ({ labels }) => keyOfService(labels[PROJECT], labels[SERVICE]))
@@ -48,10 +47,8 @@ export function mapProviders(
     outside.set(group, known)
     return known
   }
-  const providers = (container: ContainerSummary) => {
-    const needed = new Set((groups.get(container) ?? []).flatMap((group) => withoutRound(group, container)))
-    return [...needed].sort((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0))
-  }
+  const providers = (container: ContainerSummary) =>
+    (groups.get(container) ?? []).map((group) => withoutRound(group, container)).filter((group) => group.length > 0)
   return new Map(all.map((each) => [each.id, providers(each)]))
 }
 

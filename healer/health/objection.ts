@@ -16,17 +16,27 @@ export type Surrounded = {
   readonly maintenanceForMs: number | undefined
   /** The container whose network it uses is not there any more. */
   readonly providerIsGone: boolean
-  /** What it needs, as that is now. */
-  readonly providers: readonly {
-    readonly name: string
-    readonly state: Pick<HealthState, 'health' | 'incident' | 'notRestarting' | 'status'>
-  }[]
+  /** What it needs, as that is now: one of each group. */
+  readonly providers: readonly (readonly Provider[])[]
+  /** For how long it has waited for them already. */
+  readonly waitedMs: number
   readonly isHeld: boolean
 }
 
+type Provider = {
+  readonly name: string
+  readonly state: Pick<HealthState, 'health' | 'incident' | 'notRestarting' | 'status'>
+}
+
+/**
+ * The longest wait for what a container needs. That may be kept from being healed for ever, by a person or by a label, and the labels that say
+ * what belongs to a service may come from a stranger's image.
+ */
+const MAX_WAIT_MS = 3_600_000
+
 /** `undefined`: nothing forbids it. */
 export function findObjection(name: string, surrounded: Surrounded): Objection | undefined {
-  const { tellOnly, swarmService, pausedForMs, maintenanceForMs, providerIsGone, providers, isHeld } = surrounded
+  const { tellOnly, swarmService, pausedForMs, maintenanceForMs, providerIsGone, providers, waitedMs, isHeld } = surrounded
   if (tellOnly) return { why: 'tell-only', detail: 'healer.action=none' }
   if (swarmService !== undefined)
     return {
@@ -43,7 +53,7 @@ export function findObjection(name: string, surrounded: Surrounded): Objection |
     const cure = `no restart can join it to the new one; recreate it: docker compose up -d --force-recreate ${name}`
     return { why: 'recreate', detail: `the container whose network it uses was removed or recreated; ${cure}` }
   }
-  const awaited = providers.find(isAwaited)
+  const awaited = waitedMs < MAX_WAIT_MS ? providers.flatMap((group) => findAwaited(group) ?? [])[0] : undefined
   if (awaited) return { why: 'dependency', detail: `it depends on ${awaited.name}, which is ${awaited.state.health}` }
   if (isHeld)
     return {
@@ -56,7 +66,16 @@ export function findObjection(name: string, surrounded: Surrounded): Objection |
 /** Reasons for which a provider that fails will not be healed soon: then what depends on it is not kept waiting. */
 const HOPELESS: readonly (NotRestarting | undefined)[] = ['gave-up', 'tell-only', 'swarm', 'not-armed', 'recreate']
 
-function isAwaited({ state }: Surrounded['providers'][number]): boolean {
+export function isWell({ health, incident }: Provider['state']): boolean {
+  return health === 'healthy' && incident === undefined
+}
+
+/** Of a group of which none is well, one that may be healed soon. */
+function findAwaited(group: readonly Provider[]): Provider | undefined {
+  return group.some(({ state }) => isWell(state)) ? undefined : group.find(isAwaited)
+}
+
+function isAwaited({ state }: Provider): boolean {
   const isIll = state.health === 'suspect' || state.health === 'unhealthy' || state.incident !== undefined
   return isIll && !HOPELESS.includes(state.notRestarting)
 }

@@ -3,9 +3,9 @@
 import type { Logger } from 'pino'
 import type { ContainerSummary } from '../docker/docker.ts'
 import { swarmService } from '../docker/swarm.ts'
-import { mapProviders, networkProvider } from '../health/dependencies.ts'
+import { type Group, mapProviders, networkProvider } from '../health/dependencies.ts'
 import { assessHold, type Hold, isHeld, type Member } from '../health/hold.ts'
-import { findObjection, type Objection } from '../health/objection.ts'
+import { findObjection, isWell, type Objection } from '../health/objection.ts'
 import type { HealthState } from '../health/state.ts'
 import { renderDuration } from '../settings/duration.ts'
 import type { Environment } from '../settings/environment.ts'
@@ -44,7 +44,7 @@ const MAX_SEEN = 10_000
 
 export function createCircumstances({ clock, environment, log, watched }: CircumstancesOptions): Circumstances {
   let dependsOn: ReadonlyMap<string, readonly string[]> = new Map()
-  let providers: ReadonlyMap<string, readonly ContainerSummary[]> = new Map()
+  let providers: ReadonlyMap<string, readonly Group[]> = new Map()
   const seen = new Set<string>()
   let hold: Hold | undefined
   /** When the last hold ended since most were well again. */
@@ -57,7 +57,10 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
   const members = (): readonly Member[] =>
     [...watched.values()].flatMap(({ summary: { id }, watched: known }) => {
       if (!known) return []
-      const waits = (providers.get(id) ?? []).some((provider) => isIll(stateOf(provider.id)))
+      const waits = (providers.get(id) ?? []).some((group) => {
+        const states = group.map((provider) => stateOf(provider.id))
+        return states.some(isIll) && !states.some((state) => state && isWell(state))
+      })
       return [
         { id, isCounted: counts(known) && !waits, failingSinceMs: failingSince(known), lastSuccessMs: known.state.lastSuccessMs },
       ]
@@ -110,6 +113,7 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
       const providerIsListed = provider !== undefined && watched.has(provider)
       const providerIsGone =
         provider !== undefined && !providerIsListed && (seen.has(provider) || state.incident?.failedToStart === true)
+      const held = watched.get(container.id)?.watched?.held
       const maintenanceEndsMs = endsAt(settings.maintenance, clock.wallMs())
       return findObjection(container.name, {
         tellOnly: settings.action === 'none',
@@ -117,10 +121,13 @@ export function createCircumstances({ clock, environment, log, watched }: Circum
         pausedForMs: pausedUntilMs === undefined ? undefined : pausedUntilMs - clock.monotonicMs(),
         maintenanceForMs: maintenanceEndsMs === undefined ? undefined : maintenanceEndsMs - clock.wallMs(),
         providerIsGone,
-        providers: (providers.get(container.id) ?? []).flatMap(({ id, name }) => {
-          const provided = stateOf(id)
-          return provided ? [{ name, state: provided }] : []
-        }),
+        providers: (providers.get(container.id) ?? []).map((group) =>
+          group.flatMap(({ id, name }) => {
+            const provided = stateOf(id)
+            return provided ? [{ name, state: provided }] : []
+          }),
+        ),
+        waitedMs: held?.why === 'dependency' ? clock.monotonicMs() - held.sinceMs : 0,
         // A probe that began while it lasted says nothing yet of the container itself.
         isHeld: isHeld(hold, container.id) || clock.monotonicMs() - endedMs < settings.intervalMs + settings.timeoutMs,
       })

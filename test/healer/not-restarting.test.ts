@@ -142,6 +142,46 @@ await t.test('what depends on a container that was given up on is not kept waiti
   t.equal(bench.docker.restarts[0], 'db')
 })
 
+await t.test(
+  'of several containers of a service one that is well is enough: what needs it is not kept waiting for the others',
+  async (t) => {
+    const bench = createBench(t)
+    const [db, web, stranger] = [await startServer(t), await startServer(t), await startServer(t)]
+    bench.docker.add('db', db.port, { summary: { labels: COMPOSE('db') } })
+    bench.docker.add('web', web.port, { summary: { labels: COMPOSE('web', 'db:service_healthy:false') } })
+    // By its image's labels, a container of that service.
+    const claimed = { ...COMPOSE('db'), 'healer.maintenance': 'daily 00:00-24:00' }
+    bench.docker.add('stranger', stranger.port, { summary: { labels: claimed } })
+    for (const name of ['a', 'b']) bench.docker.add(name, db.port)
+    bench.docker.onRestart = (container) => {
+      bench.docker.startAnew(container)
+      if (container.summary.name === 'web') web.status(200)
+      return { outcome: 'restarted' }
+    }
+    await bench.start()
+    stranger.status(503)
+    await bench.clock.advance(120_000)
+    web.status(503)
+    await bench.clock.advance(60_000)
+    t.same(bench.docker.restarts, ['web'])
+    t.same(reasons(bench, 'web'), [])
+  },
+)
+
+await t.test('what depends on a container that is kept from being healed waits for it for an hour at most', async (t) => {
+  const bench = createBench(t)
+  const [db, web] = [await startServer(t), await startServer(t)]
+  bench.docker.add('db', db.port, { summary: { labels: { ...COMPOSE('db'), 'healer.maintenance': 'daily 00:00-24:00' } } })
+  bench.docker.add('web', web.port, { summary: { labels: COMPOSE('web', 'db:service_healthy:false') } })
+  await bench.start()
+  for (const app of [db, web]) app.status(503)
+  await bench.clock.advance(3_500_000)
+  t.same(bench.docker.restarts, [])
+  t.same(reasons(bench, 'web'), ['dependency'])
+  await bench.clock.advance(300_000)
+  t.same(bench.docker.restarts, ['web'])
+})
+
 await t.test('a container whose provider was recreated is told of, and not restarted in vain', async (t) => {
   const bench = createBench(t)
   const [vpn, app] = [await startServer(t), await startServer(t)]
