@@ -121,7 +121,9 @@ export function createHealer(options: HealerOptions): Healer {
     circumstances.noted(watched, undefined)
   }
 
-  const takeIn = (containers: readonly ContainerSummary[]) => {
+  const takeIn = (found: readonly ContainerSummary[]) => {
+    // Each once, should a list name one twice: of two watchers only one could be stopped.
+    const containers = [...new Map(found.map((each) => [each.id, each])).values()]
     const before = names()
     const unknown = containers.filter(({ id }) => !watchers.has(id))
     for (const summary of containers) {

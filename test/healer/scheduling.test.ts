@@ -3,7 +3,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t from 'tap'
+import type { Docker } from '../../healer/docker/docker.ts'
 import { createBench, startServer } from './support/bench.ts'
+import type { FakeDocker } from './support/fake-docker.ts'
 
 await t.test('containers that are found together are looked at once, and then spread over the interval', async (t) => {
   const bench = createBench(t)
@@ -65,6 +67,26 @@ await t.test('probes that hang end with the watching of their containers, and ke
   t.same(bench.kinds('job-0'), [])
   await bench.stop()
   await until(() => open.size === 0)
+})
+
+await t.test('a container that a list names twice is watched once', async (t) => {
+  const twice = (fake: FakeDocker): Docker => ({ ...fake, list: async () => (await fake.list()).flatMap((each) => [each, each]) })
+  const bench = createBench(t, {}, undefined, twice)
+  const app = await startServer(t)
+  bench.docker.add('web', app.port)
+  const healer = await bench.start()
+  t.ok(bench.log.includes('watching 1: web'))
+  t.equal(app.requests, 1)
+  await bench.clock.advance(60_000)
+  t.equal(app.requests, 5)
+  t.equal(healer.view().containers.length, 1)
+  bench.docker.containers.clear()
+  // The loop alone goes on.
+  await bench.clock.settled(1)
+  await bench.clock.advance(30_000)
+  const before = app.requests
+  await bench.clock.advance(60_000)
+  t.equal(app.requests, before)
 })
 
 await t.test('Docker is asked about few at once, however many containers there are', async (t) => {
