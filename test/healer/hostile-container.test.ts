@@ -70,7 +70,10 @@ for (const [what, again] of [
 ] as const) {
   await t.test(`over gRPC, ${what} without end are read to a bound, not until the time is up`, async (t) => {
     const port = await endlessly(t, frame(4, 0), Buffer.concat(Array(1000).fill(again)))
-    t.same(await probeGrpc(grpcProbe(port)), { result: 'failure', reason: 'no answer within 1 MiB' })
+    const { result, reason } = await probeGrpc(grpcProbe(port))
+    // Newer versions of Node have a bound of their own on some of them, and come to it first.
+    const bounds = ['no answer within 1 MiB', 'answered what is not HTTP/2 (ERR_HTTP2_ERROR)']
+    t.ok(result === 'failure' && bounds.includes(reason), `${result}: ${reason}`)
   })
 }
 
