@@ -68,7 +68,7 @@ rmi ${TAG}
 rmi ${TAG}
 system df
 run --rm --interactive --name ${OF}-run ${IMAGE} cat < what is to be read
-run --rm --name ${OF}-run ${IMAGE} no-such-program
+run --rm --name ${OF}-never ${IMAGE} no-such-program
 wait postern-nobody
 stop --timeout 0 ${OF}
 rm ${OF}
@@ -115,7 +115,7 @@ await t.test('the Engine, and the proxy that allows everything', { timeout: 580_
   const proxy = await startProxy(t, { engineSocket: ENGINE, policyText: everythingPolicy() })
   const twins = await startTwinSocket(t, ENGINE, proxy.socketPath, [OF, TWIN])
   const remove = async () => {
-    const mine = [OF, TWIN, `${OF}-run`, `${TWIN}-run`, `${OF}-2`, `${TWIN}-2`]
+    const mine = [OF, TWIN, `${OF}-run`, `${TWIN}-run`, `${OF}-never`, `${TWIN}-never`, `${OF}-2`, `${TWIN}-2`]
     await docker('rm', '--force', '--volumes', ...mine)
     await docker('rmi', TAG, `${TWIN}-image`).catch(() => 'they are gone, as they should be')
     for (const [of, twin] of [
