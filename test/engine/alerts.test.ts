@@ -47,9 +47,10 @@ const ILL: Readonly<Record<string, Answer>> = {
   'answers 500': (_request, response) => response.writeHead(500).end('no'),
   'answers 429': (_request, response) => response.writeHead(429, { 'retry-after': '1' }).end(),
   'breaks off': (_request, response) => {
-    response.writeHead(200, { 'content-length': '100' }).write('{')
+    response.writeHead(500, { 'content-length': '100' }).write('{')
     setTimeout(() => response.destroy(), 50)
   },
+  'hangs up': (request) => request.socket.destroy(),
   'speaks no HTTP': (request) => request.socket.end('\u0000nonsense\r\n\r\n'),
   hangs: () => undefined,
 }
