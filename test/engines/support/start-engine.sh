@@ -21,6 +21,8 @@ as_user() {
   echo "rootless:x:$uid:" >>"$dir/etc/group"
   echo "rootless:200000:65536" | tee -a "$dir/etc/subuid" >>"$dir/etc/subgid"
   for file in passwd group subuid subgid; do mount --bind "$dir/etc/$file" "/etc/$file"; done
+  # For every user, as udev has it; not every machine has udev.
+  mkdir -p /dev/net && mount -t tmpfs tmpfs /dev/net && mknod --mode=666 /dev/net/tun c 10 200
   chown -R "$uid:$uid" "$dir"
   chmod 700 "$dir/run"
   cd /
