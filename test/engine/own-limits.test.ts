@@ -25,7 +25,7 @@ await t.test('at the limits of their own containers', { timeout: 580_000 }, asyn
   const starts = async (since: number) => {
     const range = ['--since', `${since / 1000}`, '--until', `${Date.now() / 1000}`]
     const events = await docker('events', ...range, '--filter', 'container=sample-app', '--filter', 'event=start')
-    return events.trim().split('\n').length
+    return events.split('\n').filter((line) => line !== '').length
   }
 
   for (const { service, user } of PROGRAMS) {
