@@ -49,13 +49,14 @@ await t.test('at the limits of their own containers', { timeout: 580_000 }, asyn
     })
 
     await t.test(`no more memory in the ${service}'s: it is ended and started anew, and heals`, async (t) => {
-      const [before, sinceMs] = [await inspect(id), Date.now()]
+      const [before, since, sinceMs] = [await inspect(id), (await stack.healerLog()).length, Date.now()]
       const eater = within(EAT)
       await stack.app('POST', '/break')
       await once(eater, 'exit')
       await waitFor('a new start', async () => (await inspect(id)).State.StartedAt !== before.State.StartedAt)
       t.equal((await inspect(id)).RestartCount, before.RestartCount + 1, 'by its restart policy')
-      await waitFor('the app to be well', async () => (await stack.app('GET', '/health')).status === 200)
+      await stack.said('sample-app — recovered: healthy', since)
+      t.equal((await stack.app('GET', '/health')).status, 200)
       await waitFor('it to be healthy', async () => (await inspect(id)).State.Health?.Status === 'healthy')
       t.equal(await starts(sinceMs), 1, 'the app is restarted once')
     })
