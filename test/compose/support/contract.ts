@@ -44,7 +44,7 @@ const STUBBORN = `process.on('SIGTERM', () => undefined); ${SLEEPER}`
 /** Well when it starts; ill from SIGUSR2 on. */
 const SICKLY = `require('fs').rmSync(process.env.ILL, { force: true }); process.on('SIGUSR2', () => require('fs').writeFileSync(process.env.ILL, '')); ${SLEEPER}`
 const HEALTH = "process.exit(require('fs').existsSync(process.env.ILL) ? 1 : 0)"
-const OPTED_IN = { monitored: 'true', 'postern.test': 'contract' }
+const OPTED_IN = { monitored: 'true', 'postern.contract': 'contract' }
 
 export async function engineContract(t: Test, world: World): Promise<void> {
   const client = new Client('http://engine', { socketPath: world.socketPath })
@@ -92,12 +92,12 @@ export async function engineContract(t: Test, world: World): Promise<void> {
   })
 
   await t.test('list: filtered by label and state', async (t) => {
-    t.same(await list({ label: ['monitored=true', 'postern.test=contract'] }), ['/pc-web'])
-    t.same(await list({ label: ['postern.test'] }), ['/pc-web'])
-    t.same(await list({ label: { 'postern.test=contract': true } }), ['/pc-web'])
-    t.same(await list({ label: ['postern.test=other'] }), [])
-    t.same(await list({ label: ['postern.test'], status: ['exited'] }), [])
-    t.same(await list({ label: ['postern.test'], status: ['exited', 'running'] }), ['/pc-web'])
+    t.same(await list({ label: ['monitored=true', 'postern.contract=contract'] }), ['/pc-web'])
+    t.same(await list({ label: ['postern.contract'] }), ['/pc-web'])
+    t.same(await list({ label: { 'postern.contract=contract': true } }), ['/pc-web'])
+    t.same(await list({ label: ['postern.contract=other'] }), [])
+    t.same(await list({ label: ['postern.contract'], status: ['exited'] }), [])
+    t.same(await list({ label: ['postern.contract'], status: ['exited', 'running'] }), ['/pc-web'])
     t.match(await ask('GET', `/containers/json?filters=${encodeURIComponent('{"nonsense":["x"]}')}`), {
       status: 400,
       json: { message: /invalid filter/i },
@@ -105,7 +105,7 @@ export async function engineContract(t: Test, world: World): Promise<void> {
   })
 
   await t.test('list: what an element tells', async (t) => {
-    const { json } = await ask('GET', `/containers/json?filters=${encodeURIComponent('{"label":["postern.test"]}')}`)
+    const { json } = await ask('GET', `/containers/json?filters=${encodeURIComponent('{"label":["postern.contract"]}')}`)
     t.match(json, [
       {
         Id: /^[0-9a-f]{64}$/,
@@ -205,15 +205,15 @@ export async function engineContract(t: Test, world: World): Promise<void> {
   })
 
   await t.test('HEALTHCHECK: starting, healthy, unhealthy, and starting again after a restart', async (t) => {
-    await world.run({ name: 'pc-sick', labels: { 'postern.test': 'sick' }, script: SICKLY, health: HEALTH })
+    await world.run({ name: 'pc-sick', labels: { 'postern.contract': 'sick' }, script: SICKLY, health: HEALTH })
     const status = async () => (await inspect('pc-sick')).State.Health?.Status
     t.equal(await status(), 'starting')
     await until('healthy', async () => (await status()) === 'healthy')
-    t.same(await list({ health: ['healthy'], label: ['postern.test=sick'] }), ['/pc-sick'])
+    t.same(await list({ health: ['healthy'], label: ['postern.contract=sick'] }), ['/pc-sick'])
     await world.signal('pc-sick', 'SIGUSR2')
     await until('unhealthy', async () => (await status()) === 'unhealthy')
     t.ok(((await inspect('pc-sick')).State.Health?.FailingStreak ?? 0) >= 2)
-    t.same(await list({ health: ['unhealthy'], label: ['postern.test=sick'] }), ['/pc-sick'])
+    t.same(await list({ health: ['unhealthy'], label: ['postern.contract=sick'] }), ['/pc-sick'])
     t.equal((await inspect('pc-sick')).State.Status, 'running', 'the Engine restarts nothing for it')
     await ask('POST', '/containers/pc-sick/restart?t=0')
     t.match((await inspect('pc-sick')).State.Health, { Status: 'starting', FailingStreak: 0 })

@@ -20,8 +20,8 @@ const DOCUMENTED = firstColumn(readPage('proxy.md'), 'What differs from the Engi
 
 /** What docker is called with; `<` is what it is given to read. */
 const COMMANDS = `
-run --detach --init --label postern.test=twin --name ${OF} ${IMAGE} sleep 600
-ps --all --no-trunc --filter label=postern.test
+run --detach --init --label postern.twin=yes --name ${OF} ${IMAGE} sleep 600
+ps --all --no-trunc --filter label=postern.twin
 inspect ${OF}
 inspect --size ${OF}
 inspect --type container postern-nobody
@@ -52,7 +52,7 @@ kill ${OF}
 kill ${OF}
 start ${OF}
 start ${OF}
-network create --label postern.test=twin ${NET}
+network create --label postern.twin=yes ${NET}
 network create ${NET}
 network connect --alias other ${NET} ${OF}
 network inspect ${NET}
@@ -79,9 +79,9 @@ rm ${OF}
 async function askByDockerode(api: Dockerode): Promise<void> {
   await api.ping()
   await api.version()
-  await api.listContainers({ all: true, filters: { label: ['postern.test'] } })
+  await api.listContainers({ all: true, filters: { label: ['postern.twin'] } })
   await api.listImages()
-  const made = { Image: IMAGE, Cmd: ['sleep', '600'], Labels: { 'postern.test': 'twin' } }
+  const made = { Image: IMAGE, Cmd: ['sleep', '600'], Labels: { 'postern.twin': 'yes' } }
   // By itself it puts what belongs into the body into the query as well.
   await api.createContainer({ name: `${OF}-2`, ...made })
   const container = await api.createContainer({ _query: { name: OF }, _body: made } as object)
