@@ -34,11 +34,15 @@ await t.test('at the limits of their own containers', { timeout: 580_000 }, asyn
 
     await t.test(`no more processes in the ${service}'s: it heals, and is healthy once there is room`, async (t) => {
       const [before, since, sinceMs] = [await inspect(id), (await stack.healerLog()).length, Date.now()]
-      // Each takes seven places or more, of 64.
-      const staying = Array.from({ length: 9 }, () => within(STAY))
-      const leave = () => staying.map(({ stdin }) => stdin.end())
+      const staying: ReturnType<typeof within>[] = []
+      const leave = () => staying.map(({ stdin }) => stdin.on('error', () => 'it has ended').end())
       t.teardown(leave)
-      await waitFor('no room for the health check', async () => ((await inspect(id)).State.Health?.FailingStreak ?? 0) > 0)
+      // Each takes seven places or more, of 64; one after the other, for at its start it takes more.
+      await waitFor('no room for the health check', async () => {
+        staying.push(within(STAY))
+        await new Promise((resolve) => setTimeout(resolve, 1000))
+        return ((await inspect(id)).State.Health?.FailingStreak ?? 0) > 0
+      })
 
       await stack.app('POST', '/break')
       await stack.said('sample-app — recovered: healthy', since)
