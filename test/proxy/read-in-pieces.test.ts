@@ -1,5 +1,6 @@
 // What was read at once is parsed in pieces: who ends a connection is asked nothing more over it, whatever else was read.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -52,6 +53,11 @@ t.test('nor what was read while the connection waited for an answer to be taken'
   await new Promise((resolve) => socket.write(REQUEST.repeat(2000), resolve))
   await once(socket.resume(), 'close')
   t.ok(asked > FEW && asked < 2 * FEW, `${asked}`)
+})
+
+t.test('the healer, which may import nothing of the proxy’s, reads in the same way', async (t) => {
+  const [own, its] = ['proxy', 'healer'].map((program) => readFileSync(`${program}/serve/read-in-pieces.ts`, 'utf8'))
+  t.equal(its, own)
 })
 
 t.test('a body comes whole and in order, wherever it is cut', async (t) => {
